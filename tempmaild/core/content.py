@@ -1,0 +1,116 @@
+"""What the encodings of mail stand for: bodies, texts, encoded words, file names (RFC 2045 §6, RFC 2047, RFC 2231).
+
+Nothing here raises for what a message says, and nothing takes more than linear time.
+"""
+
+import binascii
+import re
+from encodings import aliases, normalize_encoding
+from itertools import groupby
+from operator import itemgetter
+
+from tempmaild.core.mime import Part
+from tempmaild.core.parameters import Parameters, parameter_octets
+
+_NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="))
+_CUT_ESCAPE = re.compile(rb"=[0-9A-Fa-f]?\Z")
+_ENCODED_WORD = re.compile(rb"=\?([^?\s]++)\?([bBqQ])\?([^?]*+)\?=")  # blanks inside are not allowed, and frequent
+_LINE_CONTROLS = dict.fromkeys(map(ord, "\0\r\n"))
+
+# Names are looked up here and not with `codecs.lookup`: that one imports modules by the name it is given, keeps every
+# name it does not know, and knows codecs that are no charsets or take quadratic time ("idna", "unicode_escape").
+_NO_CHARSETS = {"base64_codec", "bz2_codec", "hex_codec", "mbcs", "quopri_codec", "rot_13", "uu_codec", "zlib_codec"}
+_NO_CHARSETS |= {"utf_7"}  # which can hide markup and half characters in ASCII; browsers have dropped it
+_WITHOUT_ALIAS = {name: name for name in ("cp737", "cp856", "cp874", "koi8_t", "koi8_u", "mac_croatian")}
+_CODECS = aliases.aliases | {codec: codec for codec in aliases.aliases.values()} | _WITHOUT_ALIAS
+_CODECS |= {"windows_874": "cp874", "x_sjis": "shift_jis", "x_gbk": "gbk", "utf_8_sig": "utf_8"}
+# Mail that names the smaller charset is often written in the larger one around it (WHATWG Encoding §4.2).
+_LARGER = {"latin_1": "cp1252", "gb2312": "gb18030", "gbk": "gb18030", "shift_jis": "cp932", "euc_kr": "cp949"}
+
+
+def decoded_body(raw: bytes, part: Part) -> bytes:
+    """The octets that the part's body stands for; an encoding that is not known counts as none."""
+    return _decode(raw[part.body : part.end], part.encoding)
+
+
+def decoded_text(raw: bytes, part: Part, limit: int | None = None) -> str:
+    """The part's body as text, out of at most the first `limit` octets of it as they are in the message."""
+    if limit is None or part.end - part.body <= limit:
+        return decode_charset(decoded_body(raw, part), _charset(part))
+    body = raw[part.body : part.body + limit]
+    if part.encoding == b"quoted-printable":
+        body = _CUT_ESCAPE.sub(b"", body)
+    return decode_charset(_decode(body, part.encoding), _charset(part)).rstrip("\ufffd")
+
+
+def _charset(part: Part) -> bytes:
+    return parameter_octets(part.parameters, b"charset")[1]
+
+
+def _decode(body: bytes, encoding: bytes) -> bytes:
+    if encoding == b"base64":
+        return _decode_base64(body)
+    if encoding == b"quoted-printable":
+        return binascii.a2b_qp(body)
+    return body
+
+
+def _decode_base64(text: bytes) -> bytes:
+    """RFC 2045 §6.8, where other characters are ignored; padding in the middle ends one piece of several."""
+    return b"".join(
+        # One character left over holds six bits, no octet.
+        binascii.a2b_base64((piece[:-1] if len(piece) % 4 == 1 else piece) + b"==")
+        for piece in text.translate(None, _NOT_BASE64).split(b"=")
+        if piece
+    )
+
+
+def decode_charset(data: bytes, charset: bytes) -> str:
+    """The text of `data` in `charset`; US-ASCII and names unknown are taken as UTF-8 or else Windows-1252."""
+    name = normalize_encoding(charset.decode("latin-1").strip()).lower()
+    codec = _CODECS.get(name, "ascii")
+    if codec == "ascii" or codec in _NO_CHARSETS:
+        return _guess(data)
+    return data.decode(_LARGER.get(codec, codec), "replace")
+
+
+def _guess(data: bytes) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError as problem:
+        cut_character = problem.start >= len(data) - 3 and problem.end == len(data) and problem.start > 0
+        return data.decode("utf-8" if cut_character else "cp1252", "replace")
+
+
+def decode_words(value: bytes) -> str:
+    """A header field's text with its encoded words decoded (RFC 2047); the rest is taken as UTF-8 (RFC 6532)."""
+    if b"=?" not in value:
+        return _guess(value).translate(_LINE_CONTROLS)
+    pieces: list[tuple[bytes, bytes]] = []
+    position = 0
+    for match in _ENCODED_WORD.finditer(value):
+        between = value[position : match.start()]
+        if between.strip() or not position:  # blanks between encoded words are no text, RFC 2047 §6.2
+            pieces.append((b"", between))
+        charset, encoding, text = match.groups()
+        octets = _decode_base64(text) if encoding in b"bB" else binascii.a2b_qp(text, header=True)
+        pieces.append((charset.partition(b"*")[0].lower(), octets))  # "charset*language", RFC 2231 §5
+        position = match.end()
+    pieces.append((b"", value[position:]))
+    # Words of one charset are joined before they are decoded, as many senders cut characters in two.
+    runs = groupby(pieces, key=itemgetter(0))
+    decoded = (decode_charset(b"".join(octets for _, octets in run), charset) for charset, run in runs)
+    return "".join(decoded).translate(_LINE_CONTROLS)
+
+
+def part_filename(part: Part) -> str | None:
+    """The file name that the sender gives the part, without control characters; not safe as a path."""
+    disposition = part.disposition[1] if part.disposition else ()
+    name = decoded_parameter(disposition, b"filename") or decoded_parameter(part.parameters, b"name")
+    return "".join(filter(str.isprintable, name)) or None
+
+
+def decoded_parameter(parameters: Parameters, name: bytes) -> str:
+    """The text of a parameter, by RFC 2231 or by the encoded words that many send instead; empty if there is none."""
+    charset, octets = parameter_octets(parameters, name)
+    return decode_charset(octets, charset) if charset else decode_words(octets)

@@ -1,0 +1,72 @@
+"""What is kept of a message beside its content, so that a listing needs neither the content nor MIME parsing."""
+
+from collections.abc import Iterator
+
+import msgspec
+from msgspec import Struct
+
+from tempmaild.core.content import part_filename
+from tempmaild.core.envelope import Envelope
+from tempmaild.core.mime import Part, parse
+from tempmaild.core.preview import make_preview
+
+
+class Summary(Struct, frozen=True, array_like=True, gc=False):
+    """A message in short.
+
+    Stored as the array of its fields: new fields are only ever appended, with a default, here and in the structures
+    inside, so that what is stored stays readable.
+    """
+
+    envelope: Envelope
+    structure: Part
+    preview: str
+    """At most 200 characters on one line (RFC 8970)."""
+    attachments: bool
+    """Whether the message brings something to download."""
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Summary)
+
+
+def summarise(raw: bytes) -> Summary:
+    """The summary of a message. Takes any octets; linear in their number."""
+    structure, envelope = parse(raw)
+    leaves = list(_leaves(structure))
+    return Summary(envelope, structure, make_preview(raw, leaves), any(map(_is_attachment, leaves)))
+
+
+def encode(summary: Summary) -> bytes:
+    """The summary as it is stored (MessagePack)."""
+    return _encoder.encode(summary)
+
+
+def decode(data: bytes) -> Summary:
+    """The summary that `encode` gave; raises msgspec.DecodeError for anything else."""
+    return _decoder.decode(data)
+
+
+def _leaves(root: Part) -> Iterator[Part]:
+    """The parts that are shown or downloaded, in order; an embedded message is one of them."""
+    pending = [root]
+    while pending:
+        part = pending.pop()
+        if part.is_multipart:
+            pending.extend(reversed(part.children))
+        else:
+            yield part
+
+
+_SIGNATURES = frozenset({b"pgp-signature", b"pkcs7-signature", b"x-pkcs7-signature"})
+_SHOWN_INLINE = frozenset({b"image", b"audio", b"video"})
+
+
+def _is_attachment(leaf: Part) -> bool:
+    if leaf.disposition is not None and leaf.disposition[0] == b"attachment":
+        return True
+    if leaf.media_type == b"text":
+        return part_filename(leaf) is not None
+    if leaf.media_type in _SHOWN_INLINE and leaf.content_id is not None:  # RFC 2392: the HTML beside it shows it
+        return False
+    return leaf.subtype not in _SIGNATURES

@@ -1,0 +1,224 @@
+"""The running daemon: everything is put together here, and taken down again."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import resource
+import signal
+import time
+from typing import TYPE_CHECKING, Any, cast
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import LoopingCall
+
+from tempmaild import log
+from tempmaild.appliance import open_appliance
+from tempmaild.errors import StoreFailed
+from tempmaild.imap import server as imap
+from tempmaild.in_thread import Threaded
+from tempmaild.net.connection import Service
+from tempmaild.net.conversation import Memory
+from tempmaild.net.gate import Gate, GateRules
+from tempmaild.net.listeners import Listeners, handed_over
+from tempmaild.net.systemd import Notifier
+from tempmaild.net.tls import Certificate, CertificateUnusable
+from tempmaild.pop3 import server as pop3
+from tempmaild.settings import SettingsError, load
+from tempmaild.smtp import server as smtp
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+    from typing import TextIO
+
+    from tempmaild.notify.hub import Hub
+    from tempmaild.settings import Address, Settings
+    from tempmaild.store.database import Handle
+
+
+class Daemon:
+    """Takes and serves mail until it is told to stop.
+
+    Args:
+        reactor: Twisted's.
+        config: where the settings are read from again on SIGHUP.
+    """
+
+    def __init__(self, reactor: Any, settings: Settings, config: Path | None, environ: Mapping[str, str]) -> None:
+        self._reactor = reactor
+        self._settings = settings
+        self._config = config
+        self._environ = environ
+        self._log = log.get_log("daemon")
+        self._notifier = Notifier(environ)
+        self._memory = Memory(settings.limits.memory_bytes)
+        self._gate = Gate(_gate_rules(settings))
+        self._listeners = Listeners(reactor, self._log)
+        self._state_lock = _lock_state(settings.host.state)
+        self._appliance = open_appliance(settings, self._make_access)
+        self._services = self._make_services(settings)
+
+    def _make_access(self, handle: Handle, hub: Hub) -> Threaded:
+        store = self._settings.store
+        self._access = Threaded(
+            self._reactor,
+            handle,
+            hub,
+            time.time,
+            log.get_log("store"),
+            threads=store.readers,
+            group=store.group_messages,
+            octets=store.group_bytes,
+        )
+        return self._access
+
+    def _make_services(self, settings: Settings) -> dict[str, Service]:
+        """Make the services, by the name that their sockets have with systemd.
+
+        Raises:
+            CertificateUnusable: the certificate is not usable.
+        """
+        tls = settings.tls
+        certificate = Certificate(tls.certificate, tls.key) if tls.certificate and tls.key else None
+        logins, clock = self._appliance.logins, time.time
+        sessions: dict[str, tuple[Any, bytes]] = {
+            "smtp": (self._smtp_sessions(settings), smtp.TURNED_AWAY),
+            "lmtp": (self._smtp_sessions(settings, lmtp=True), smtp.TURNED_AWAY),
+            "imap": (imap.session_factory(settings, logins, self._memory, clock), imap.TURNED_AWAY),
+            "pop3": (pop3.session_factory(settings, logins, clock), pop3.TURNED_AWAY),
+        }
+        services = {}
+        for name, (make_session, turned_away) in sessions.items():
+            for suffix, implicit_tls in (("", False), ("s", True)):
+                services[name + suffix] = Service(
+                    name=name + suffix,
+                    make_session=make_session,
+                    turned_away=turned_away,
+                    gate=self._gate,
+                    log=log.get_log(name),
+                    certificate=certificate,
+                    implicit_tls=implicit_tls,
+                    proxies=settings.proxy.trusted,
+                )
+        return services
+
+    def _smtp_sessions(self, settings: Settings, *, lmtp: bool = False) -> Any:
+        part = log.get_log("lmtp" if lmtp else "smtp")
+        return smtp.session_factory(settings, self._appliance.deliveries, self._memory, time.time, part, lmtp=lmtp)
+
+    def start(self) -> None:
+        """Open the listeners, and be there.
+
+        Raises:
+            CannotListen: an address is not to be had.
+        """
+        self._access.start()
+        handed = handed_over(self._environ)
+        for name, addresses in _addresses(self._settings).items():
+            if name in handed:
+                self._listeners.adopt(self._services[name], handed[name])
+            elif not handed:
+                self._listeners.listen(self._services[name], addresses)
+        self._listeners.start()
+        self._reactor.addSystemEventTrigger("before", "shutdown", lambda: Deferred.fromCoroutine(self._stop()))
+        signal.signal(signal.SIGHUP, lambda *_: self._reactor.callFromThread(self.reload))
+        if self._notifier.watchdog_interval:
+            LoopingCall(self._notifier.alive).start(self._notifier.watchdog_interval)
+        self._notifier.ready()
+        self._log.info("started", pid=os.getpid())
+
+    def reload(self) -> None:
+        """Read settings and certificates again; what is wrong keeps the old ones in force.
+
+        New connections get the new settings. Listeners, the state folder and the database stay as they are.
+        """
+        self._notifier.reloading(time.monotonic())
+        try:
+            settings = load(self._config, self._environ)
+            services = self._make_services(settings)
+        except (SettingsError, CertificateUnusable) as error:
+            self._log.error("reload-refused", problem=error)
+        else:
+            self._services = services
+            self._listeners.exchange(services)
+            self._gate.rules = _gate_rules(settings)
+            self._memory.limit = settings.limits.memory_bytes
+            log.configure(settings.log.level, settings.log.format)
+            if _addresses(settings) != _addresses(self._settings):
+                self._log.warning("restart-needed", because="the addresses to listen on have changed")
+            self._settings = settings
+            self._log.info("reloaded")
+        self._notifier.ready()
+
+    async def _stop(self) -> None:
+        self._notifier.stopping()
+        self._log.info("stopping", connections=self._listeners.count)
+        await self._listeners.stop(self._settings.shutdown.grace_seconds)
+        self._access.stop()
+        self._appliance.handle.close()
+        self._log.info("stopped")
+
+
+def run(settings: Settings, config: Path | None, environ: Mapping[str, str]) -> None:
+    """Run the daemon until it is told to stop.
+
+    Raises:
+        CannotListen: an address is not to be had.
+        CertificateUnusable: the certificate is not usable.
+        StoreFailed: the database is not usable, or another daemon has the state folder.
+    """
+    from twisted.internet import reactor  # noqa: PLC0415 - importing it chooses and installs it
+
+    log.configure(settings.log.level, settings.log.format)
+    _allow_many_files()
+    daemon = Daemon(reactor, settings, config, environ)
+    daemon.start()
+    cast("Any", reactor).run()
+
+
+def _addresses(settings: Settings) -> dict[str, tuple[Address, ...]]:
+    """Give what to listen on, by the name of the service."""
+    return {
+        "smtp": settings.smtp.listen,
+        "smtps": settings.smtp.listen_tls,
+        "lmtp": settings.lmtp.listen,
+        "imap": settings.imap.listen,
+        "imaps": settings.imap.listen_tls,
+        "pop3": settings.pop3.listen,
+        "pop3s": settings.pop3.listen_tls,
+    }
+
+
+def _gate_rules(settings: Settings) -> GateRules:
+    limits = settings.limits
+    return GateRules(
+        limits.connections,
+        limits.connections_per_network,
+        limits.ipv4_prefix,
+        limits.ipv6_prefix,
+        limits.trusted_networks,
+    )
+
+
+def _lock_state(state: Path) -> TextIO:
+    """Make sure that no other daemon works on this state folder, as long as the file stays open.
+
+    Raises:
+        StoreFailed: one does, or the folder cannot be used.
+    """
+    try:
+        state.mkdir(mode=0o750, parents=True, exist_ok=True)
+        lock = (state / "tempmaild.lock").open("w")
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise StoreFailed(f"another tempmaild runs on {state}") from None
+    except OSError as error:
+        raise StoreFailed(f"cannot use {state}: {error}") from error
+    return lock
+
+
+def _allow_many_files() -> None:
+    """Raise the number of open files to what the system allows: each connection is one."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

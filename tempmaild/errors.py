@@ -1,0 +1,85 @@
+"""What the appliance can refuse, in its own words.
+
+These errors know nothing of protocols: each protocol has one table that maps them to its replies. The text of an
+error is for the log and the command line; a protocol never shows it to a stranger.
+"""
+
+
+class TempmaildError(Exception):
+    """A request that was understood and cannot be carried out."""
+
+
+class InvalidAddress(TempmaildError):
+    """The text is no address that a mailbox or a domain can have."""
+
+
+class NoSuchDomain(TempmaildError):
+    """The domain is not one of ours."""
+
+
+class DomainExists(TempmaildError):
+    """The domain is there already."""
+
+
+class DomainInUse(TempmaildError):
+    """The domain still has mailboxes."""
+
+
+class NoSuchMailbox(TempmaildError):
+    """No mailbox has this address now; it may never have existed or be destroyed or expired."""
+
+
+class AddressTaken(TempmaildError):
+    """The address belongs to a mailbox, or is in quarantine after one."""
+
+
+class WrongCredentials(TempmaildError):
+    """The address and the secret do not belong together. Says nothing of whether the mailbox exists."""
+
+
+class MailboxGone(TempmaildError):
+    """The mailbox of this very login has expired or was destroyed meanwhile."""
+
+
+class MailboxFull(TempmaildError):
+    """The mailbox takes no further message."""
+
+
+class MaildropLocked(TempmaildError):
+    """Another POP3 session has the maildrop (RFC 1939 §3)."""
+
+
+class NoSuchFolder(TempmaildError):
+    """The mailbox has no folder of this name."""
+
+
+class FolderExists(TempmaildError):
+    """The mailbox has a folder of this name."""
+
+
+class FolderRefused(TempmaildError):
+    """The name cannot be given to a folder, or this folder cannot be renamed or deleted."""
+
+
+class TooManyFolders(TempmaildError):
+    """The mailbox may have no further folder."""
+
+
+class ReadOnly(TempmaildError):
+    """These credentials, or this way of opening the folder, allow no change."""
+
+
+class MessageTooLarge(TempmaildError):
+    """The message has more octets than the appliance takes."""
+
+
+class OutOfMemory(TempmaildError):
+    """As much message data is in memory as the settings allow; later there will be room."""
+
+
+class DiskFull(TempmaildError):
+    """Too little room is left on the disk to take mail."""
+
+
+class StoreFailed(TempmaildError):
+    """The database did not answer, or refused the change; nothing was stored."""

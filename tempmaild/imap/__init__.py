@@ -1,0 +1,1 @@
+"""IMAP: reading mail with a mail client (RFC 3501, RFC 9051)."""

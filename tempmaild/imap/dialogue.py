@@ -1,0 +1,264 @@
+"""What all commands of an IMAP session share: its state, its answers, and the news of the selected folder."""
+
+from __future__ import annotations
+
+import enum
+from abc import abstractmethod
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import msgspec
+
+from tempmaild.core.mailbox import Changes
+from tempmaild.errors import NoSuchFolder
+from tempmaild.imap import utf7
+from tempmaild.imap.replies import Refused
+from tempmaild.net.conversation import Drain, Session
+
+if TYPE_CHECKING:
+    from tempmaild.core.mailbox import Entry
+    from tempmaild.imap.grammar import Parser
+    from tempmaild.imap.reading import Incoming
+    from tempmaild.imap.view import View
+    from tempmaild.log import Log
+    from tempmaild.net.conversation import Memory, Peer
+    from tempmaild.service.inbox import Inbox, Logins
+
+LONGEST_LINE: Final = 65_536
+"""Octets; RFC 7162 §4 asks for 8192, and the UIDs of a large folder take more."""
+
+LONGEST_LINE_BEFORE_LOGIN: Final = 8_192
+
+_UNDRAINED = 1 << 18
+_SLICE = 1 << 16
+
+
+class State(enum.Enum):
+    """The states of RFC 9051 §3; LOGOUT is the end of the coroutine."""
+
+    NOT_AUTHENTICATED = enum.auto()
+    AUTHENTICATED = enum.auto()
+    SELECTED = enum.auto()
+
+
+ANY = (State.NOT_AUTHENTICATED, State.AUTHENTICATED, State.SELECTED)
+NOT_LOGGED_IN = (State.NOT_AUTHENTICATED,)
+LOGGED_IN = (State.AUTHENTICATED, State.SELECTED)
+IN_FOLDER = (State.SELECTED,)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the operator decided.
+
+    Attributes:
+        plaintext: whether a password is taken without TLS; "local" means from this host only.
+        tls_available: whether there is a certificate, so that STARTTLS is possible.
+        longest_message: octets that APPEND takes.
+        login_seconds: how long a client may take from connecting to logging in.
+        idle_seconds: how long a client that has logged in may be silent.
+    """
+
+    plaintext: Literal["never", "local", "always"]
+    tls_available: bool
+    longest_message: int
+    login_seconds: float
+    idle_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What all IMAP sessions of the daemon have in common.
+
+    Attributes:
+        logins: opens mailboxes.
+        memory: what messages on their way in take.
+        clock: tells the UTC epoch seconds.
+    """
+
+    rules: Rules
+    logins: Logins
+    memory: Memory
+    clock: Callable[[], float]
+
+
+class Dialogue(Session):
+    """One client's dialogue, as far as it is the same for all commands.
+
+    Attributes:
+        tag: of the command that is being carried out.
+        incoming: that command, when there are literals in it.
+        inbox: the mailbox, once somebody has logged in.
+        view: the folder that is selected, if any.
+        over: whether the dialogue ends after this command.
+        fetched: how many messages were sent, for the log.
+    """
+
+    # Set by the login; the table lets no command at it before.
+    inbox: Inbox
+
+    def __init__(self, peer: Peer, session_id: str, log: Log, shared: Shared) -> None:
+        super().__init__(peer, session_id, log)
+        self.shared = shared
+        self.state = State.NOT_AUTHENTICATED
+        self.tag = b"*"
+        self.incoming: Incoming | None = None
+        self.view: View | None = None
+        self.over = False
+        self.failed_logins = 0
+        self.fetched = 0
+        self.login_deadline = shared.clock() + shared.rules.login_seconds
+        self._undrained = 0
+
+    @abstractmethod
+    def capabilities(self) -> bytes:
+        """Write what this client can use now."""
+
+    @property
+    def logged_in(self) -> bool:
+        """Whether there is a mailbox."""
+        return self.state is not State.NOT_AUTHENTICATED
+
+    @property
+    def longest_line(self) -> int:
+        """Octets that the client's next line may have."""
+        return LONGEST_LINE if self.logged_in else LONGEST_LINE_BEFORE_LOGIN
+
+    @property
+    def patience(self) -> float:
+        """Seconds that the client has for its next line."""
+        if self.logged_in:
+            return self.shared.rules.idle_seconds
+        return max(0.0, self.login_deadline - self.shared.clock())
+
+    @property
+    def takes_passwords(self) -> bool:
+        """Whether a password may come over this connection."""
+        rule = self.shared.rules.plaintext
+        return bool(self.peer.tls) or rule == "always" or (rule == "local" and self.peer.on_this_host)
+
+    def say(self, data: bytes) -> None:
+        """Send `data`, and remember how much the client has to take."""
+        self._undrained += len(data)
+        self.output.append(data)
+
+    async def send(self, piece: bytes) -> None:
+        """Say what may be much: in slices, and no more of them than the client is ready to take."""
+        if len(piece) > _SLICE:
+            for start in range(0, len(piece), _SLICE):
+                await self.send(piece[start : start + _SLICE])
+            return
+        self.say(piece)
+        await self.drain()
+
+    async def drain(self) -> None:
+        """Go on when the client has taken most of what was said, if that was much."""
+        if self._undrained > _UNDRAINED:
+            self._undrained = 0
+            await Drain()
+
+    # -- the selected folder
+
+    def selected(self) -> View:
+        """Give the folder that is selected; the table sees to it that there is one."""
+        assert self.view is not None, "only commands of the selected state may ask"
+        return self.view
+
+    def open_view(self, view: View) -> None:
+        """Enter the selected state."""
+        self.view = view
+        self.state = State.SELECTED
+
+    def close_view(self) -> None:
+        """Leave the selected state, if this is it."""
+        if self.view is not None:
+            self.inbox.watch(0, self.notice)
+            self.view = None
+            self.state = State.AUTHENTICATED
+
+    def notice(self) -> None:
+        """Hear that something in the selected folder may have changed."""
+        if self.view is not None:
+            self.view.news = True
+            self.wake()
+
+    async def entries(self, uids: Sequence[int]) -> dict[int, Entry]:
+        """Give entries of the selected folder by UID: those with these UIDs that are still there, and maybe more."""
+        view = self.selected()
+        if not view.remembers(uids):
+            # What has changed meanwhile is told first, so that the entries are what the client knows.
+            await self.tell_news(expunges=False)
+            view.remember(await self.inbox.entries(view.folder))
+        return view.entries
+
+    async def tell_news(self, *, expunges: bool) -> None:
+        """Tell what has happened in the selected folder; of messages that are gone only if the client may be told."""
+        view = self.selected()
+        view.news = False
+        try:
+            changes = await self.inbox.changes(view.folder.id, view.modseq)
+        except NoSuchFolder:
+            # RFC 2180 §3.3: to this client, a folder that another one has deleted has become empty.
+            changes = Changes((), tuple(view.uids), view.modseq)
+        except BaseException:
+            view.news = True
+            raise
+        known = len(view.uids)
+        for line in view.learn(changes):
+            await self.send(line)
+        if len(view.uids) > known:
+            self.claim_recent(view)
+            self.say(b"* %d RECENT\r\n" % view.recent)
+        if expunges:
+            for line in view.expunged():
+                await self.send(line)
+        view.news = view.news or view.has_expunged
+
+    def claim_recent(self, view: View) -> None:
+        r"""Have the messages that no session was told of be \Recent in this one; looking only is no claim."""
+        if not view.read_only:
+            folder = msgspec.structs.replace(view.folder, uid_next=view.uid_next)
+            view.claim(self.inbox.claim_recent(folder))
+
+    # -- names of folders
+
+    def folder_name(self, name: bytes) -> str:
+        """Read the name of a folder.
+
+        Raises:
+            Refused: no folder can have it.
+        """
+        try:
+            text = utf7.decode(name)
+        except ValueError:
+            raise Refused(b"CANNOT", b"The name is not in modified UTF-7") from None
+        level, separator, below = text.partition("/")
+        return f"INBOX{separator}{below}" if level.upper() == "INBOX" else text
+
+
+Handler = Callable[[Any, "Parser"], Awaitable[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A row of the table of commands.
+
+    Attributes:
+        states: in which it is allowed.
+        handler: carries it out; gives the completion that follows the tag, b"" when it has said that itself.
+        rfc: where it is described.
+        capability: that tells clients of it, b"" for what all servers have.
+        private: whether there is a password in it.
+        expunges: whether the client may be told of messages that are gone while it waits for the answer.
+        takes_literals: whether the handler asks for the literals itself.
+    """
+
+    name: bytes
+    states: tuple[State, ...]
+    handler: Handler
+    rfc: str
+    capability: bytes = b""
+    private: bool = False
+    expunges: bool = True
+    takes_literals: bool = False

@@ -1,0 +1,110 @@
+"""How a command arrives: lines, and the literals between them (RFC 9051 §4.3, RFC 7888)."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from tempmaild.imap.replies import BAD, Refused
+from tempmaild.net.conversation import FLOOD, Flood, Line, Octets
+
+if TYPE_CHECKING:
+    from tempmaild.imap.dialogue import Dialogue
+
+LARGEST_COMMAND: Final = 65_536
+"""Octets of one command with its literals, but for the message of APPEND."""
+
+_PER_LITERAL = 128
+"""What a literal takes besides its octets."""
+
+_SLOWEST = 1024
+"""Octets a second that a client needs to send of a literal."""
+
+_PATIENCE = 60.0
+_LONGEST_WAIT = 3600.0
+
+_ANNOUNCEMENT = re.compile(rb"~?\{([0-9]{1,20})(\+?)\}\Z").search
+CONTINUE = b"+ Go on\r\n"
+
+
+class Incoming:
+    """A command with literals.
+
+    Attributes:
+        fragments: what is there of it, as `grammar.Parser` takes it.
+        size: octets of the literal that is announced and not yet read; -1 when there is none.
+    """
+
+    __slots__ = ("_dialogue", "_room", "_waits", "fragments", "size")
+
+    def __init__(self, dialogue: Dialogue, line: bytes) -> None:
+        self._dialogue = dialogue
+        self._room = LARGEST_COMMAND
+        self.fragments: list[bytes] = []
+        self._take_line(line)
+
+    def _take_line(self, line: bytes) -> None:
+        found = _ANNOUNCEMENT(line) if line.endswith(b"}") else None
+        if found is None:
+            self.size, self._waits = -1, False
+        else:
+            self.size, self._waits = int(found[1]), not found[2]
+            line = line[: found.start()]
+        self.fragments.append(line)
+        self._room -= len(line)
+
+    async def read_all(self) -> None:
+        """Read everything that is missing.
+
+        Raises:
+            Refused: the literals are too large.
+        """
+        while self.size >= 0:
+            await self.read_literal()
+
+    async def read_literal(self) -> None:
+        """Read one literal and the line after it.
+
+        Raises:
+            Refused: it is too large.
+        """
+        if self.size + _PER_LITERAL > self._room:
+            raise Refused(b"TOOBIG", b"The command is too large", BAD)
+        self._room -= self.size + _PER_LITERAL
+        self.fragments.append(await self.octets())
+        self._take_line(await self._line())
+
+    async def octets(self) -> bytes:
+        """Read the octets that are announced, however many; the line after them is still to come."""
+        if self._waits:
+            self._dialogue.say(CONTINUE)
+        size, self.size = self.size, -1
+        return await Octets(size, _PATIENCE, _SLOWEST, _LONGEST_WAIT) if size else b""
+
+    async def end(self) -> None:
+        """Read the rest of the line after the last literal.
+
+        Raises:
+            Refused: there is something.
+        """
+        self._take_line(await self._line())
+        if self.fragments.pop() or self.size >= 0:
+            raise Refused(b"", b"Expected the end of the command after the literal", BAD)
+
+    async def abandon(self) -> None:
+        """Read past the rest of a command that was refused, as far as the client sends it whatever it is told.
+
+        Raises:
+            Flood: that is too much to wait for.
+        """
+        most = max(FLOOD, 2 * self._dialogue.shared.rules.longest_message) if self._dialogue.logged_in else FLOOD
+        while self.size >= 0 and not self._waits:
+            most -= self.size
+            if most < 0:
+                raise Flood
+            await Octets(self.size, _PATIENCE, _SLOWEST, _LONGEST_WAIT, keep=False)
+            self._take_line(await self._line())
+            self.fragments.clear()
+
+    def _line(self) -> Line:
+        return Line(self._dialogue.longest_line, self._dialogue.patience)

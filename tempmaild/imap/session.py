@@ -1,0 +1,169 @@
+"""The dialogue with one IMAP client: greeting, the loop over commands, and how each of them ends."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from tempmaild.errors import MailboxGone, TempmaildError
+from tempmaild.imap import auth, folders, messages, selected
+from tempmaild.imap.dialogue import LOGGED_IN, NOT_LOGGED_IN, Dialogue, State
+from tempmaild.imap.grammar import Parser, SyntaxProblem
+from tempmaild.imap.reading import Incoming
+from tempmaild.imap.replies import BAD, GONE, OUR_FAULT, Refusal, Refused, refusal_for, tagged
+from tempmaild.net.conversation import Flood, Interruption, Line, LineTooLong, ShuttingDown, TimedOut
+
+if TYPE_CHECKING:
+    from tempmaild.imap.dialogue import Command, Shared
+    from tempmaild.log import Log
+    from tempmaild.net.conversation import Peer
+
+COMMANDS = {
+    command.name: command for command in (*auth.COMMANDS, *folders.COMMANDS, *messages.COMMANDS, *selected.COMMANDS)
+}
+
+MOST_PROBLEMS = 50
+"""Commands that a client may get wrong one after the other before it is taken for no mail client."""
+
+_UNKNOWN = Refusal(b"", b"Unknown command", BAD)
+_NOT_NOW = Refusal(b"", b"Not allowed in this state", BAD)
+_TOO_LONG = Refusal(b"TOOBIG", b"The line is too long", BAD)
+_TLS_FIRST = Refusal(b"PRIVACYREQUIRED", b"No password is taken without TLS")
+_HTTP = frozenset({b"GET", b"POST", b"HEAD", b"PUT", b"PATCH", b"DELETE", b"OPTIONS", b"CONNECT", b"TRACE"})
+
+
+class ImapSession(Dialogue):
+    """One client's dialogue.
+
+    Args:
+        peer: who the client is.
+        session_id: what the log calls this session.
+        log: where its lines go.
+        shared: what all sessions have in common.
+    """
+
+    def __init__(self, peer: Peer, session_id: str, log: Log, shared: Shared) -> None:
+        super().__init__(peer, session_id, log, shared)
+        self._command: Command | None = None
+        self._problems = 0
+
+    def capabilities(self) -> bytes:
+        """Write what this client can use now."""
+        if self.logged_in:
+            return _capabilities(LOGGED_IN)
+        starttls = self.shared.rules.tls_available and not self.peer.tls
+        return (
+            _capabilities(NOT_LOGGED_IN)
+            + (b" STARTTLS" if starttls else b"")
+            + (b" AUTH=PLAIN" if self.takes_passwords else b" LOGINDISABLED")
+        )
+
+    async def converse(self) -> None:
+        """Greet, and answer commands until the client leaves or has to."""
+        self.say(b"* OK [CAPABILITY %b] tempmaild ready\r\n" % self.capabilities())
+        try:
+            while not self.over:
+                try:
+                    line = await Line(self.longest_line, self.patience)
+                except LineTooLong:
+                    self.tag = b"*"
+                    self.say(self._problem(_TOO_LONG))
+                else:
+                    await self._answer(line)
+        except Flood:
+            self.say(b"* BYE Too much at once\r\n")
+        except TimedOut:
+            self.say(b"* BYE Waited too long\r\n")
+        except ShuttingDown:
+            self.say(b"* BYE Shutting down\r\n")
+        except MailboxGone:
+            self.say(GONE)
+        finally:
+            if self.logged_in:
+                self.inbox.close()
+                self.log.info("session-end", fetched=self.fetched)
+
+    async def _answer(self, line: bytes) -> None:
+        """Carry out the command that begins with this line."""
+        self.tag = b"*"
+        self._command = None
+        if line.endswith(b"}"):
+            self.incoming = Incoming(self, line)
+            parser = Parser(self.incoming.fragments)
+        else:
+            parser = Parser((line,))
+        ending = await self._ending(parser)
+        if self.view is not None and self.view.news:
+            await self._tell_news()
+        self.say(ending)
+        await self.drain()
+        if self._problems > MOST_PROBLEMS:
+            raise Flood
+        if self.incoming is not None:
+            incoming, self.incoming = self.incoming, None
+            await incoming.abandon()
+
+    async def _ending(self, parser: Parser) -> bytes:
+        """Carry out a command; write how it ends."""
+        try:
+            completion = await self._perform(parser)
+        except SyntaxProblem as problem:
+            return self._problem(Refusal(b"", b"%b (octet %d)" % (problem.text.encode(), problem.position), BAD))
+        except Refused as refused:
+            return self._problem(refused.refusal)
+        except LineTooLong:
+            return self._problem(_TOO_LONG)
+        except (Interruption, MailboxGone):
+            raise
+        except TempmaildError as error:
+            return self._problem(refusal_for(error))
+        except Exception as error:  # a defect of ours ends a command, not the session
+            self.log.failure("command-failed", error)
+            return self._problem(OUR_FAULT)
+        self._problems = 0
+        return b"%b %b\r\n" % (self.tag, completion) if completion else b""
+
+    async def _perform(self, parser: Parser) -> bytes:
+        self.tag = parser.tag()
+        parser.space()
+        name = parser.atom().upper()
+        if name == b"UID":
+            parser.space()
+            name += b" " + parser.atom().upper()
+        command = COMMANDS.get(name)
+        if command is None:
+            raise Refused(*_UNKNOWN)
+        if self.state not in command.states:
+            raise Refused(*_NOT_NOW)
+        if command.private and not self.takes_passwords:
+            raise Refused(*_TLS_FIRST)
+        self._command = command
+        if self.incoming is not None and not command.takes_literals:
+            await self.incoming.read_all()
+        return await command.handler(self, parser)
+
+    def _problem(self, refusal: Refusal) -> bytes:
+        """Write how a command ends that is not carried out."""
+        if self.tag in _HTTP and not self.logged_in:
+            # A browser, made to come here by somebody's page: it must not go on to a line that is a command.
+            self.over = True
+            return b""
+        if refusal.condition is BAD:
+            self._problems += 1
+        ending = tagged(self.tag, refusal)
+        return ending + b"* BYE Too many failed logins\r\n" if self.over else ending
+
+    async def _tell_news(self) -> None:
+        """Tell the news of the selected folder; if that fails, the next command will."""
+        try:
+            await self.tell_news(expunges=self._command is not None and self._command.expunges)
+        except (Interruption, MailboxGone):
+            raise
+        except Exception as error:  # the command was carried out and has to be answered
+            self.log.failure("news-failed", error)
+
+
+@lru_cache(maxsize=8)
+def _capabilities(states: tuple[State, ...]) -> bytes:
+    named = [c.capability for c in COMMANDS.values() if c.capability and not set(c.states).isdisjoint(states)]
+    return b" ".join([b"IMAP4rev1", b"LITERAL+", *named])

@@ -1,0 +1,363 @@
+"""The Twisted side of every protocol: a connection that performs the effects a session awaits."""
+
+from __future__ import annotations
+
+import ipaddress
+import secrets
+import time
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import count, repeat
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.address import UNIXAddress
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IHalfCloseableProtocol, IHandshakeListener, IPushProducer
+from twisted.internet.protocol import Protocol, ServerFactory, connectionDone
+from zope.interface import implementer
+
+from tempmaild.net.conversation import (
+    Drain,
+    Input,
+    Interruption,
+    Pause,
+    Peer,
+    ShuttingDown,
+    StartTls,
+    Take,
+    TimedOut,
+)
+from tempmaild.net.proxy import ProxyHeader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from twisted.internet.interfaces import IAddress
+    from twisted.python.failure import Failure
+
+    from tempmaild.log import Log
+    from tempmaild.net.conversation import Session
+    from tempmaild.net.gate import Gate
+    from tempmaild.net.tls import Certificate
+    from tempmaild.settings import Network
+
+_MOST_UNREAD_INPUT = 1 << 16
+"""Octets that may wait while a session is busy; beyond, the client is not read from."""
+_PROXY_PATIENCE = 10.0
+_HANDSHAKE_PATIENCE = 60.0
+_STALLED = 300.0
+"""Seconds after which a client that does not take what it asked for is given up."""
+_LINGER = 2.0
+"""Seconds for a client that still sends to read our last line; closing at once would make the kernel reset it."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """One protocol as it is offered on a listener.
+
+    Attributes:
+        name: what the log calls it, such as "smtp".
+        make_session: makes the session for a new client, which the log calls by the given id.
+        turned_away: what a client is told when there are too many connections.
+        certificate: None when TLS is not offered.
+        implicit_tls: whether TLS starts at once (RFC 8314 §3).
+        proxies: networks whose connections begin with a PROXY header.
+    """
+
+    name: str
+    make_session: Callable[[Peer, str], Session]
+    turned_away: bytes
+    gate: Gate
+    log: Log
+    certificate: Certificate | None = None
+    implicit_tls: bool = False
+    proxies: Sequence[Network] = field(default=())
+
+
+@implementer(IHalfCloseableProtocol, IHandshakeListener, IPushProducer)
+class Connection(Protocol):
+    """Carries one session: runs its coroutine until it waits, and goes on when it can."""
+
+    __slots__ = (
+        "_address", "_at_end", "_conversation", "_entered", "_finished", "_input", "_listener", "_output_stalls",
+        "_reading", "_running", "_service", "_session", "_since", "_stopping", "_tls", "_waits_for", "connected",
+        "transport",
+    )  # fmt: skip
+
+    transport: Any
+
+    def __init__(self, listener: Connections, address: str) -> None:
+        self._listener = listener
+        self._service = listener.service
+        self._address = address
+        self._input = Input()
+        self._session: Session | None = None
+        self._waits_for: object = None
+        self._since = 0.0
+        self._running = self._at_end = self._finished = self._stopping = False
+        self._output_stalls = self._tls = self._entered = False
+        self._reading = True
+
+    # What Twisted calls
+
+    def connectionMade(self) -> None:
+        """Begin the conversation."""
+        self._listener.open.add(self)
+        self.transport.registerProducer(self, True)
+        self._conversation = self._converse()
+        self._run()
+
+    def dataReceived(self, data: bytes) -> None:
+        """Take what the client sent."""
+        if self._finished:
+            return
+        self._input.append(data)
+        if isinstance(self._waits_for, Take):
+            self._run()
+        elif len(self._input) > _MOST_UNREAD_INPUT:
+            self._read(False)
+
+    def handshakeCompleted(self) -> None:
+        """Go on with TLS."""
+        if isinstance(self._waits_for, StartTls) and self._session:
+            tls = self.transport.getHandle()
+            self._session.peer.tls = f"{tls.get_protocol_version_name()}, {tls.get_cipher_name()}"
+            self._run()
+
+    def pauseProducing(self) -> None:
+        """The client does not keep up with what it is told."""
+        self._output_stalls = True
+        self._since = time.monotonic()
+
+    def resumeProducing(self) -> None:
+        """The client has caught up."""
+        self._output_stalls = False
+        if isinstance(self._waits_for, (Drain, Take)):
+            self._run()
+
+    def stopProducing(self) -> None:
+        """The connection is lost; `connectionLost` follows."""
+
+    def readConnectionLost(self) -> None:
+        """The client will send no more; what it has sent is still answered."""
+        self._at_end = True
+        if isinstance(self._waits_for, Take):
+            self._finish()
+        elif self._finished:
+            self.transport.loseConnection()
+
+    def writeConnectionLost(self) -> None:
+        """Our own half-close is done."""
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: ARG002
+        """End the conversation wherever it is."""
+        self._listener.open.discard(self)
+        self._finished = True
+        self._waits_for = None
+        if not self._running:
+            self._conversation.close()
+        if self._entered:
+            self._service.gate.leave(self._address)
+            self._entered = False
+
+    # What the factory calls
+
+    def look_at_clock(self, now: float) -> None:
+        """Give the client up if it takes too long; `now` as `time.monotonic` has it."""
+        waited = now - self._since
+        if self._finished:
+            if waited > _LINGER:
+                self.transport.abortConnection()
+        elif self._output_stalls or isinstance(self._waits_for, (Drain, StartTls)):
+            if waited > (_HANDSHAKE_PATIENCE if isinstance(self._waits_for, StartTls) else _STALLED):
+                self.transport.abortConnection()
+        elif isinstance(self._waits_for, Pause):
+            if waited >= self._waits_for.seconds:
+                self._run()
+        elif isinstance(self._waits_for, Take) and waited > self._waits_for.allowance():
+            self._run(TimedOut())
+
+    def stop(self) -> None:
+        """Say goodbye as soon as nothing is under way."""
+        self._stopping = True
+        if isinstance(self._waits_for, Take) and not self._waits_for.under_way:
+            self._run(ShuttingDown())
+
+    # The conversation
+
+    async def _converse(self) -> None:
+        service = self._service
+        if self._address and service.proxies and _is_in(self._address, service.proxies):
+            self._address = await ProxyHeader(_PROXY_PATIENCE) or self._address
+        if not service.gate.enter(self._address):
+            service.log.warning("too-many-connections", client=self._address)
+            if not service.implicit_tls:
+                self.transport.write(service.turned_away)
+            return
+        self._entered = True
+        peer = Peer(self._address, on_this_host=_is_on_this_host(self._address))
+        session = service.make_session(peer, self._listener.next_session_id())
+        session.wake = self._wake
+        self._session = session
+        if service.implicit_tls:
+            await StartTls()
+        await session.converse()
+
+    def _wake(self) -> None:
+        if isinstance(self._waits_for, Take) and not self._running:
+            self._run()
+
+    def _run(self, interruption: Interruption | None = None) -> None:
+        """Run the conversation until it has to wait, or ends."""
+        self._running = True
+        try:
+            self._run_until_waiting(interruption)
+        except (StopIteration, Interruption):
+            self._finish()
+        except Exception as error:
+            self._service.log.failure("session-failed", error, session=self._session and self._session.id)
+            self._finish()
+        finally:
+            self._running = False
+            if self._finished:
+                self._conversation.close()
+
+    def _run_until_waiting(self, interruption: Interruption | None) -> None:
+        effect: object = self._waits_for
+        if interruption is not None:
+            effect = self._conversation.throw(interruption)
+        elif not isinstance(effect, Take):
+            # This is the first step, or what was waited for has happened.
+            effect = self._conversation.send(None)
+        while (following := self._perform(effect)) is not None:
+            effect = following
+        self._wait_for(effect)
+
+    def _perform(self, effect: object) -> object | None:
+        """Perform an effect; what the conversation awaits next, None when this one takes its time."""
+        if isinstance(effect, Take):
+            return self._take(effect)
+        if isinstance(effect, Drain):
+            self._flush()
+            return None if self._output_stalls else self._conversation.send(None)
+        return None
+
+    def _take(self, effect: Take[Any]) -> object | None:
+        if self._stopping and not effect.under_way:
+            following: object = self._conversation.throw(ShuttingDown())
+            return following
+        if self._output_stalls:
+            return None
+        try:
+            result = effect.take(self._input)
+        except Exception as error:
+            following = self._conversation.throw(error)
+        else:
+            following = None if result is None else self._conversation.send(result)
+        return following
+
+    def _wait_for(self, effect: object) -> None:
+        self._flush()
+        if effect is not self._waits_for:
+            self._waits_for = effect
+            self._since = time.monotonic()
+        if isinstance(effect, Take):
+            if self._at_end:
+                self._finish()
+            elif not self._reading and not self._output_stalls:
+                self._read(True)
+        elif isinstance(effect, StartTls):
+            self._start_tls()
+        elif isinstance(effect, Deferred):
+            effect.addBoth(self._happened)
+
+    def _happened(self, result: object) -> None:  # noqa: ARG002 - the coroutine takes the result from the Deferred
+        if not self._finished:
+            self._run()
+
+    def _start_tls(self) -> None:
+        self._input.clear()
+        self._tls = True
+        self.transport.startTLS(self._service.certificate)
+
+    def _flush(self) -> None:
+        session = self._session
+        if session is None or not session.output:
+            return
+        data = b"".join(session.output)
+        session.output.clear()
+        self.transport.write(data)
+
+    def _finish(self) -> None:
+        """Close the connection when what was said is on its way."""
+        if self._finished:
+            return
+        self._flush()
+        self._finished = True
+        self._since = time.monotonic()
+        self.transport.unregisterProducer()
+        if len(self._input) and not self._tls and not self._at_end:
+            self._read(True)
+            self.transport.loseWriteConnection()
+        else:
+            self.transport.loseConnection()
+
+    def _read(self, reading: bool) -> None:
+        self._reading = reading
+        if reading:
+            self.transport.resumeProducing()
+        else:
+            self.transport.pauseProducing()
+
+
+class Connections(ServerFactory):
+    """Makes the connections of one listener."""
+
+    noisy = False
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+        self.open: set[Connection] = set()
+        # Unlike every other one, also after a restart.
+        self._ids = map("{}{:x}".format, repeat(f"{secrets.token_hex(3)}-"), count(1))
+
+    def next_session_id(self) -> str:
+        """Give what the log calls the next session."""
+        return next(self._ids)
+
+    def buildProtocol(self, addr: IAddress | None) -> Connection:
+        """Make the protocol for a client that has connected."""
+        return Connection(self, _text_of(addr))
+
+    def look_at_clock(self, now: float) -> None:
+        """Give up the clients that take too long."""
+        for connection in list(self.open):
+            connection.look_at_clock(now)
+
+    def stop(self) -> None:
+        """Have all sessions say goodbye as soon as nothing is under way."""
+        for connection in list(self.open):
+            connection.stop()
+
+    def abort(self) -> None:
+        """Close what is still open."""
+        for connection in list(self.open):
+            connection.transport.abortConnection()
+
+
+def _text_of(address: Any) -> str:
+    """Give an IP address as text, an IPv4 address that came in over an IPv6 socket as IPv4; "" for a Unix socket."""
+    if isinstance(address, UNIXAddress):
+        return ""
+    host: str = address.host
+    return host.removeprefix("::ffff:") if "." in host else host.partition("%")[0]
+
+
+@lru_cache(maxsize=4096)
+def _is_on_this_host(address: str) -> bool:
+    return not address or ipaddress.ip_address(address).is_loopback
+
+
+def _is_in(address: str, networks: Sequence[Network]) -> bool:
+    ip = ipaddress.ip_address(address)
+    return any(ip in network for network in networks)

@@ -1,0 +1,358 @@
+"""How a protocol session speaks with the connection under it.
+
+A session is one coroutine that reads top to bottom like the dialogue itself. It does no I/O: what it needs from
+its connection it awaits as an `Effect` (a line, so many octets, the start of TLS), and what it has to say it
+collects with `Session.say`. Whoever drives the coroutine performs the effects: `net.connection` over Twisted, the
+tests with plain bytes. While the coroutine waits for anything at all, no further input is looked at: answers keep
+the order of the commands, however the client pipelines them.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+from tempmaild.errors import MessageTooLarge, OutOfMemory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from tempmaild.log import Log
+
+T = TypeVar("T")
+
+FLOOD = 1 << 20
+"""Octets of one overlong line that are read and thrown away before the client is given up."""
+
+_END_OF_DATA = b"\r\n.\r\n"
+
+
+class Interruption(Exception):
+    """Raised from an awaited effect: the conversation cannot go on as expected."""
+
+
+class LineTooLong(Interruption):
+    """The line was longer than allowed. It was read to its end; the next line can be awaited."""
+
+
+class Flood(Interruption):
+    """A line went on without an end for `FLOOD` octets. Say goodbye."""
+
+
+class TimedOut(Interruption):
+    """The client was too slow. Say goodbye."""
+
+
+class ShuttingDown(Interruption):
+    """The daemon stops. Say goodbye."""
+
+
+class Input:
+    """What the client sent and nobody has taken yet."""
+
+    __slots__ = ("_data", "_position")
+
+    def __init__(self) -> None:
+        self._data = b""
+        self._position = 0
+
+    def __len__(self) -> int:
+        return len(self._data) - self._position
+
+    def append(self, data: bytes) -> None:
+        """Add what has just arrived."""
+        self._data = self.take_all() + data if self else data
+        self._position = 0
+
+    def take_all(self) -> bytes:
+        """Give everything and be empty."""
+        data = self.peek()
+        self.clear()
+        return data
+
+    def peek(self) -> bytes:
+        """Give everything, and keep it."""
+        return self._data[self._position :] if self._position else self._data
+
+    def take(self, count: int) -> bytes:
+        """Give the next `count` octets, fewer when there are not as many."""
+        start = self._position
+        self._position = min(start + count, len(self._data))
+        return self._data[start : self._position]
+
+    def take_line(self, terminator: bytes) -> bytes | None:
+        """Give the next line without its terminator, None when its end has not arrived."""
+        end = self._data.find(terminator, self._position)
+        if end < 0:
+            return None
+        line = self._data[self._position : end]
+        self._position = end + len(terminator)
+        return line
+
+    def clear(self) -> None:
+        """Forget everything, as STARTTLS demands of what was sent before it."""
+        self._data, self._position = b"", 0
+
+
+class Effect(ABC, Generic[T]):
+    """Something a session awaits from its connection; the result is a `T`."""
+
+    __slots__ = ()
+
+    def __await__(self) -> Generator[Effect[T], Any, T]:
+        result: T = yield self
+        return result
+
+
+class Take(Effect[T]):
+    """An effect that is fulfilled by input.
+
+    `patience` is how many seconds the client has for the whole of it, however small the pieces it sends. With a
+    `minimum_rate` (octets a second) the time grows with what has arrived, up to `at_most` seconds.
+
+    A daemon that stops lets what is `under_way` come to its end, for a while.
+    """
+
+    __slots__ = ("at_most", "minimum_rate", "patience", "received")
+
+    under_way: ClassVar[bool] = False
+
+    def __init__(self, patience: float, minimum_rate: int = 0, at_most: float = 0.0) -> None:
+        self.patience = patience
+        self.minimum_rate = minimum_rate
+        self.at_most = at_most
+        self.received = 0
+
+    def allowance(self) -> float:
+        """Seconds from the moment this effect was awaited until the client is too slow."""
+        if not self.minimum_rate:
+            return self.patience
+        return min(self.patience + self.received / self.minimum_rate, self.at_most)
+
+    @abstractmethod
+    def take(self, source: Input) -> T | None:
+        """Take what there is from `source`; the result once it is complete, else None.
+
+        Raises:
+            Interruption: for the session to handle.
+        """
+
+
+class Line(Take[bytes]):
+    """One line, without its end.
+
+    Args:
+        limit: octets that the line may have, without its end.
+        patience: seconds.
+        strict: only CRLF ends the line (RFC 5321 §2.3.8); else a bare LF does as well.
+    """
+
+    __slots__ = ("_dropped", "limit", "strict")
+
+    def __init__(self, limit: int, patience: float, *, strict: bool = False) -> None:
+        super().__init__(patience)
+        self.limit = limit
+        self.strict = strict
+        self._dropped = 0
+
+    def take(self, source: Input) -> bytes | None:
+        """Take a line."""
+        line = source.take_line(b"\r\n" if self.strict else b"\n")
+        if line is None:
+            self._drop_excess(source)
+            return None
+        if self._dropped or len(line) > self.limit + 1:
+            raise LineTooLong
+        if not self.strict and line.endswith(b"\r"):
+            line = line[:-1]
+        if len(line) > self.limit:
+            raise LineTooLong
+        return line
+
+    def _drop_excess(self, source: Input) -> None:
+        if len(source) <= self.limit + 1:
+            return
+        # The last octet stays: it may be the CR of the line's end.
+        self._dropped += len(source.take(len(source) - 1))
+        if self._dropped > FLOOD:
+            raise Flood
+
+
+class Octets(Take[bytes]):
+    """Exactly `count` octets, as an IMAP literal announces them; `keep=False` reads past them and gives b""."""
+
+    __slots__ = ("_chunks", "_missing", "keep")
+
+    under_way = True
+
+    def __init__(
+        self, count: int, patience: float, minimum_rate: int = 0, at_most: float = 0.0, *, keep: bool = True
+    ) -> None:
+        super().__init__(patience, minimum_rate, at_most)
+        self.keep = keep
+        self._missing = count
+        self._chunks: list[bytes] = []
+
+    def take(self, source: Input) -> bytes | None:
+        """Take what is missing, as far as it is there."""
+        chunk = source.take(self._missing)
+        self.received += len(chunk)
+        self._missing -= len(chunk)
+        if self.keep:
+            self._chunks.append(chunk)
+        return None if self._missing else b"".join(self._chunks)
+
+
+class Memory:
+    """How many octets of message data may be in memory at once, over all connections."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.used = 0
+
+    def reserve(self) -> Reservation:
+        """Start an empty reservation."""
+        return Reservation(self)
+
+
+class Reservation:
+    """One message's share of the `Memory`; to be released whatever happens."""
+
+    __slots__ = ("_memory", "octets")
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+        self.octets = 0
+
+    def grow(self, octets: int) -> bool:
+        """Take so many octets more; False, and nothing taken, when there is no room."""
+        if self._memory.used + octets > self._memory.limit:
+            return False
+        self._memory.used += octets
+        self.octets += octets
+        return True
+
+    def release(self) -> None:
+        """Give everything back."""
+        self._memory.used -= self.octets
+        self.octets = 0
+
+
+class DotData(Take[bytes]):
+    """The octets that follow DATA, up to CRLF.CRLF and nothing else (RFC 5321 §4.1.1.4), dot-stuffing still in.
+
+    Raises, after the true end of the data, so that the session can answer and go on:
+        MessageTooLarge: there were more octets than `limit`.
+        OutOfMemory: `reservation` could not grow as needed.
+    """
+
+    __slots__ = ("_chunks", "_limit", "_refusal", "_reservation", "_tail")
+
+    under_way = True
+
+    def __init__(
+        self, limit: int, reservation: Reservation, patience: float, minimum_rate: int, at_most: float
+    ) -> None:
+        super().__init__(patience, minimum_rate, at_most)
+        self._limit = limit
+        self._reservation = reservation
+        self._refusal: type[MessageTooLarge | OutOfMemory] | None = None
+        self._chunks: list[bytes] = []
+        # The CRLF of the DATA command is the first half of an end that follows at once.
+        self._tail = b"\r\n"
+
+    def take(self, source: Input) -> bytes | None:
+        """Take everything up to the end of the data."""
+        arrived = source.take_all()
+        data = self._tail + arrived
+        end = data.find(_END_OF_DATA)
+        if end < 0:
+            self.received += len(arrived)
+            self._keep(data[:-4])
+            self._tail = data[-4:]
+            return None
+        self._keep(data[: end + 2])
+        source.append(data[end + len(_END_OF_DATA) :])
+        if self._refusal:
+            raise self._refusal
+        return b"".join(self._chunks)[2:]
+
+    def _keep(self, data: bytes) -> None:
+        if self._refusal:
+            return
+        if self._reservation.octets + len(data) - 2 > self._limit:
+            self._refuse(MessageTooLarge)
+        elif not self._reservation.grow(len(data)):
+            self._refuse(OutOfMemory)
+        else:
+            self._chunks.append(data)
+
+    def _refuse(self, refusal: type[MessageTooLarge | OutOfMemory]) -> None:
+        self._refusal = refusal
+        self._chunks.clear()
+        self._reservation.release()
+
+
+class StartTls(Effect[None]):
+    """Say what is to be said, forget all input, and go on when the TLS handshake is done."""
+
+    __slots__ = ()
+
+
+class Drain(Effect[None]):
+    """Go on when the client has taken most of what was said."""
+
+    __slots__ = ()
+
+
+class Pause(Effect[None]):
+    """Go on after about so many seconds."""
+
+    __slots__ = ("seconds",)
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+
+@dataclass(slots=True)
+class Peer:
+    """Who is at the other end.
+
+    Attributes:
+        address: the IP address as text; "" for a Unix socket.
+        on_this_host: whether nobody but this host can listen in (loopback or a Unix socket).
+        tls: protocol version and cipher, such as "TLSv1.3, TLS_AES_256_GCM_SHA384", "" without TLS.
+    """
+
+    address: str
+    on_this_host: bool = False
+    tls: str = ""
+
+
+class Session(ABC):
+    """One client's dialogue with one protocol.
+
+    Attributes:
+        id: what the log calls this session.
+        output: what was said and not yet sent; the connection takes it whenever the session waits.
+        wake: looks again at the `Take` that the session awaits, after something besides input has changed.
+    """
+
+    def __init__(self, peer: Peer, session_id: str, log: Log) -> None:
+        self.peer = peer
+        self.id = session_id
+        self.log = log
+        self.output: list[bytes] = []
+        self.wake: Callable[[], None] = _nobody_waits
+
+    def say(self, data: bytes) -> None:
+        """Send `data`, as soon as the session waits for anything."""
+        self.output.append(data)
+
+    @abstractmethod
+    async def converse(self) -> None:
+        """Hold the whole dialogue; the connection is closed when this returns."""
+
+
+def _nobody_waits() -> None: ...

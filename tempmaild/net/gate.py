@@ -1,0 +1,71 @@
+"""How many connections there may be, in all and from one network."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import Counter
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tempmaild.settings import Network
+
+
+@dataclass(frozen=True)
+class GateRules:
+    """The limits.
+
+    Attributes:
+        ipv4_prefix: how many leading bits of an IPv4 address make its network; `ipv6_prefix` likewise.
+        exempt: networks that count only towards the total.
+    """
+
+    connections: int
+    connections_per_network: int
+    ipv4_prefix: int
+    ipv6_prefix: int
+    exempt: Sequence[Network]
+
+
+class Gate:
+    """Counts the connections of all listeners."""
+
+    def __init__(self, rules: GateRules) -> None:
+        self.rules = rules
+        self._all = 0
+        self._of_network: Counter[str] = Counter()
+        self._network = lru_cache(maxsize=4096)(self._find_network)
+
+    def enter(self, address: str) -> bool:
+        """Let a connection in; False, and nothing counted, when there are too many."""
+        network = self._network(address)
+        if self._all >= self.rules.connections:
+            return False
+        if network and self._of_network[network] >= self.rules.connections_per_network:
+            return False
+        self._all += 1
+        if network:
+            self._of_network[network] += 1
+        return True
+
+    def leave(self, address: str) -> None:
+        """Count a connection out that was let in."""
+        self._all -= 1
+        network = self._network(address)
+        if network:
+            self._of_network[network] -= 1
+            if not self._of_network[network]:
+                del self._of_network[network]
+
+    def _find_network(self, address: str) -> str:
+        """Give the network that an address is counted under, "" for none."""
+        if not address:
+            return ""
+        ip = ipaddress.ip_address(address)
+        if any(ip in network for network in self.rules.exempt):
+            return ""
+        prefix = self.rules.ipv4_prefix if ip.version == 4 else self.rules.ipv6_prefix
+        return str(ipaddress.ip_network((address, prefix), strict=False))

@@ -1,0 +1,135 @@
+"""Where clients connect: TCP and Unix sockets, opened here or handed over by systemd."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+from twisted.internet.defer import maybeDeferred
+from twisted.internet.error import CannotListenError
+from twisted.internet.task import LoopingCall, deferLater
+
+from tempmaild.net.connection import Connections
+from tempmaild.settings import UnixAddress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from twisted.internet.interfaces import IListeningPort
+
+    from tempmaild.log import Log
+    from tempmaild.net.connection import Service
+    from tempmaild.settings import Address
+
+_BACKLOG = 1024
+_LOOK_AT_CLOCK_EVERY = 1.0
+_FIRST_HANDED_OVER = 3  # sd_listen_fds(3)
+
+
+class CannotListen(Exception):
+    """An address cannot be listened on."""
+
+
+class Listeners:
+    """All listeners of the daemon, and the one clock that their connections are held against.
+
+    A coarse sweep once a second costs less than a timer for each line of each client.
+    """
+
+    def __init__(self, reactor: Any, log: Log) -> None:
+        self._reactor = reactor
+        self._log = log
+        self._ports: list[IListeningPort] = []
+        self._connections: list[Connections] = []
+        self._clock = LoopingCall(self._look_at_clock)
+        self._clock.clock = reactor
+
+    def listen(self, service: Service, addresses: Iterable[Address]) -> None:
+        """Offer a service on addresses.
+
+        Raises:
+            CannotListen: one of them is in use, or not ours.
+        """
+        for address in addresses:
+            self._add(service, str(address), partial(self._open, address))
+
+    def adopt(self, service: Service, descriptors: Iterable[int]) -> None:
+        """Offer a service on sockets that systemd has opened."""
+        for descriptor in descriptors:
+            adopt = partial(self._reactor.adoptStreamPort, descriptor, _family_of(descriptor))
+            self._add(service, f"fd:{descriptor}", adopt)
+
+    def start(self) -> None:
+        """Start to look at the clock."""
+        self._clock.start(_LOOK_AT_CLOCK_EVERY, now=False)
+
+    async def stop(self, grace: float) -> None:
+        """Close the listeners, let what is under way come to its end within `grace` seconds, then close the rest."""
+        for port in self._ports:
+            await maybeDeferred(cast("Any", port).stopListening)
+        for connections in self._connections:
+            connections.stop()
+        deadline = time.monotonic() + grace
+        while any(connections.open for connections in self._connections) and time.monotonic() < deadline:
+            await deferLater(self._reactor, 0.05)
+        for connections in self._connections:
+            connections.abort()
+        self._clock.stop()
+
+    def exchange(self, services: Mapping[str, Service]) -> None:
+        """Offer these services, by name, to all clients that connect from now on."""
+        for connections in self._connections:
+            connections.service = services[connections.service.name]
+
+    @property
+    def count(self) -> int:
+        """How many connections are open."""
+        return sum(len(connections.open) for connections in self._connections)
+
+    def _add(self, service: Service, where: str, listen: Callable[[Connections], IListeningPort]) -> None:
+        connections = Connections(service)
+        try:
+            port = listen(connections)
+        except (CannotListenError, OSError) as error:
+            raise CannotListen(f"{service.name} cannot listen on {where}: {error}") from error
+        self._ports.append(port)
+        self._connections.append(connections)
+        self._log.info("listening", service=service.name, address=where, tls=service.implicit_tls)
+
+    def _open(self, address: Address, factory: Connections) -> IListeningPort:
+        if isinstance(address, UnixAddress):
+            # The lock beside the socket tells a socket that a dead daemon has left from one in use.
+            unix: IListeningPort = self._reactor.listenUNIX(
+                str(address.path), factory, _BACKLOG, mode=0o660, wantPID=True
+            )
+            return unix
+        tcp: Any = self._reactor.listenTCP(address.port, factory, _BACKLOG, address.host)
+        # Connections inherit it (Linux). Without it each answer to a half-read command waits 40 ms for an ACK.
+        tcp.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        port: IListeningPort = tcp
+        return port
+
+    def _look_at_clock(self) -> None:
+        now = time.monotonic()
+        for connections in self._connections:
+            connections.look_at_clock(now)
+
+
+def handed_over(environ: Mapping[str, str]) -> dict[str, list[int]]:
+    """Give the sockets that systemd has opened for this process by their `FileDescriptorName=`; sd_listen_fds(3)."""
+    if environ.get("LISTEN_PID") != str(os.getpid()):
+        return {}
+    names = environ.get("LISTEN_FDNAMES", "").split(":")
+    sockets: dict[str, list[int]] = {}
+    for offset, name in zip(range(int(environ.get("LISTEN_FDS", "0"))), names, strict=False):
+        sockets.setdefault(name, []).append(_FIRST_HANDED_OVER + offset)
+    return sockets
+
+
+def _family_of(descriptor: int) -> int:
+    with socket.socket(fileno=os.dup(descriptor)) as handed:
+        handed.setblocking(False)
+        return handed.family

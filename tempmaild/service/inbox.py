@@ -1,0 +1,364 @@
+"""Reading and changing one mailbox, for the time of one login."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from tempmaild.core import address as addresses
+from tempmaild.core import secret as secrets
+from tempmaild.core.flags import DELETED
+from tempmaild.core.mailbox import FOLDER_SEPARATOR, INBOX
+from tempmaild.errors import (
+    FolderExists,
+    FolderRefused,
+    InvalidAddress,
+    MailboxGone,
+    MaildropLocked,
+    MessageTooLarge,
+    NoSuchFolder,
+    NoSuchMailbox,
+    ReadOnly,
+    WrongCredentials,
+)
+from tempmaild.service.packing import pack_message
+from tempmaild.store.mailboxes import CreateFolder, DeleteFolder, RenameFolder, Subscribe
+from tempmaild.store.messages import Append, ChangeFlags, Copy, Move, Remove
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tempmaild.core.flags import FlagChange, Flags
+    from tempmaild.core.mailbox import Changes, Entry, Folder, Mailbox, Placement
+    from tempmaild.core.summary import Summary
+    from tempmaild.notify.hub import Hub
+    from tempmaild.service.room import Room
+    from tempmaild.store.access import Access
+    from tempmaild.store.messages import FlagResult
+    from tempmaild.store.queries import Queries
+
+_LONGEST_FOLDER_NAME = 255
+_DEEPEST_FOLDER = 20
+_MANY = 2000
+"""Entries of a folder from which on listing them is no longer done between two other things."""
+
+_NOBODY = secrets.verifier("")
+"""What a secret is compared with when there is no such mailbox, so that it takes as long as when there is."""
+
+
+class Recents:
+    """Up to which UID some session has been told that messages of a folder are \\Recent (RFC 3501 §2.3.2).
+
+    Kept in memory only, for the folders used last: after a restart messages are recent once more.
+    """
+
+    _MOST = 100_000
+
+    def __init__(self) -> None:
+        self._claimed: OrderedDict[int, int] = OrderedDict()
+
+    def claim(self, folder_id: int, uid_next: int) -> int:
+        """Give the first UID that is recent for who asks; the next to ask gets those from `uid_next` on."""
+        first = self._claimed.pop(folder_id, 1)
+        self._claimed[folder_id] = max(first, uid_next)
+        if len(self._claimed) > self._MOST:
+            self._claimed.popitem(last=False)
+        return first
+
+
+class Logins:
+    """Where every reading session begins."""
+
+    def __init__(
+        self, access: Access, queries: Queries, hub: Hub, clock: Callable[[], float], room: Room, longest_message: int
+    ) -> None:
+        self.access = access
+        self.queries = queries
+        self.hub = hub
+        self.clock = clock
+        self.room = room
+        self.longest_message = longest_message
+        self.recents = Recents()
+        self.locked_maildrops: set[int] = set()
+
+    async def login(self, name: str, secret: str) -> Inbox:
+        """Open a mailbox.
+
+        Raises:
+            WrongCredentials: there is no such mailbox, it has expired, or the secret is another's.
+        """
+        try:
+            address = addresses.normalise(name)
+        except InvalidAddress:
+            locks = []
+        else:
+            locks = await self.access.read(self.queries.locks, address)
+        opened = [lock for lock in locks if secrets.matches(lock.verifier, secret)]
+        if not locks:
+            secrets.matches(_NOBODY, secret)
+        if not opened or self.clock() >= opened[0].mailbox.expires_at:
+            raise WrongCredentials(name)
+        return Inbox(self, opened[0].mailbox, read_only=opened[0].read_only)
+
+
+class Inbox:
+    """One mailbox as the holder of its secret may use it.
+
+    Every method raises `MailboxGone` once the mailbox has expired or was destroyed, and those that change something
+    raise `ReadOnly` when the secret only lets read.
+    """
+
+    def __init__(self, logins: Logins, mailbox: Mailbox, *, read_only: bool) -> None:
+        self.mailbox = mailbox
+        self.read_only = read_only
+        self._logins = logins
+        self._access = logins.access
+        self._queries = logins.queries
+        self._expires_at = mailbox.expires_at
+        self._watched: tuple[int, Callable[[], None]] | None = None
+        self._has_maildrop = False
+
+    def close(self) -> None:
+        """Forget the login: end watching, give the maildrop back. May be called more than once."""
+        self._end_watching()
+        if self._has_maildrop:
+            self._logins.locked_maildrops.discard(self.mailbox.id)
+            self._has_maildrop = False
+
+    # Folders
+
+    async def folders(self) -> list[Folder]:
+        """Give all folders by name."""
+        await self._check_alive()
+        folders = await self._access.read(self._queries.folders, self.mailbox.id)
+        if not folders:
+            raise MailboxGone(self.mailbox.address)
+        return folders
+
+    async def folder(self, name: str) -> Folder:
+        """Give the folder of this name.
+
+        Raises:
+            NoSuchFolder: there is none.
+        """
+        await self._check_alive()
+        try:
+            return await self._access.read(self._queries.folder, self.mailbox.id, _folder_name(name))
+        except NoSuchFolder:
+            await self._check_exists()
+            raise
+
+    async def create_folder(self, name: str) -> Folder:
+        """Make a folder, and those above it that are missing.
+
+        Raises:
+            FolderExists: it is there.
+            FolderRefused: no folder can have this name.
+            TooManyFolders: the mailbox may have no more.
+        """
+        await self._check_writable()
+        try:
+            return await self._access.write(CreateFolder(self.mailbox.id, _new_folder_name(name)))
+        except NoSuchMailbox:
+            raise MailboxGone(self.mailbox.address) from None
+
+    async def delete_folder(self, name: str) -> None:
+        """Delete a folder with its messages.
+
+        Raises:
+            NoSuchFolder: it is not there.
+            FolderRefused: it is INBOX.
+        """
+        await self._check_writable()
+        if _folder_name(name) == INBOX:
+            raise FolderRefused("INBOX cannot be deleted")
+        await self._access.write(DeleteFolder(self.mailbox.id, name))
+
+    async def rename_folder(self, old: str, new: str) -> None:
+        """Rename a folder and those below it; INBOX stays and only gives its messages away (RFC 9051 §6.3.6).
+
+        Raises:
+            NoSuchFolder: it is not there.
+            FolderExists: there is one of the new name.
+            FolderRefused: no folder can have the new name.
+        """
+        await self._check_writable()
+        old, new = _folder_name(old), _new_folder_name(new)
+        if new.startswith(old + FOLDER_SEPARATOR):
+            raise FolderRefused("a folder cannot be put below itself")
+        await self._access.write(RenameFolder(self.mailbox.id, old, new))
+
+    async def subscribe(self, name: str, subscribed: bool) -> None:
+        """Put a folder on the owner's list, or take it off.
+
+        Raises:
+            NoSuchFolder: it is not there.
+        """
+        await self._check_writable()
+        await self._access.write(Subscribe(self.mailbox.id, _folder_name(name), subscribed))
+
+    # Messages of a folder
+
+    async def entries(self, folder: Folder) -> list[Entry]:
+        """Give the messages of a folder by ascending UID."""
+        await self._check_alive()
+        read = self._access.read_long if folder.messages > _MANY else self._access.read
+        return await read(self._queries.entries, folder.id)
+
+    async def changes(self, folder_id: int, since: int) -> Changes:
+        """Give what has happened in a folder since a modification sequence.
+
+        Raises:
+            NoSuchFolder: it was deleted.
+        """
+        await self._check_alive()
+        try:
+            return await self._access.read(self._queries.changes, folder_id, since)
+        except NoSuchFolder:
+            await self._check_exists()
+            raise
+
+    async def summaries(self, folder_id: int, uids: Sequence[int]) -> dict[int, Summary]:
+        """Give the summaries of those messages that are still there; ask for at most 500 at once."""
+        await self._check_alive()
+        return await self._access.read(self._queries.summaries, folder_id, uids)
+
+    async def content(self, folder_id: int, uid: int) -> bytes | None:
+        """Give a message as it arrived, None when it is gone."""
+        await self._check_alive()
+        return await self._access.read(self._queries.content, folder_id, uid)
+
+    async def change_flags(
+        self,
+        folder_id: int,
+        uids: Sequence[int],
+        change: FlagChange,
+        flags: Flags,
+        unchanged_since: int | None = None,
+    ) -> FlagResult:
+        """Set, add or remove flags; with `unchanged_since` only of messages that have not changed since.
+
+        Raises:
+            NoSuchFolder: the folder was deleted.
+        """
+        await self._check_writable()
+        return await self._access.write(ChangeFlags(folder_id, tuple(uids), change, flags, unchanged_since))
+
+    async def append(self, folder_name: str, content: bytes, flags: Flags, internal_date: int | None) -> Placement:
+        """Put a message into a folder; bare CR and LF become CRLF.
+
+        Args:
+            internal_date: UTC epoch seconds, None for now.
+
+        Raises:
+            NoSuchFolder: there is no such folder.
+            MessageTooLarge: it has more octets than a message may have.
+            DiskFull: the disk is.
+        """
+        await self._check_writable()
+        self._logins.room.check()
+        folder = await self.folder(folder_name)
+        if len(content) > self._logins.longest_message:
+            raise MessageTooLarge(f"{len(content)} octets")
+        message = await pack_message(self._access, content)
+        return await self._access.write(Append(folder.id, message, flags, internal_date))
+
+    async def copy(self, folder_id: int, uids: Sequence[int], to_name: str) -> Placement:
+        """Copy messages with their flags and dates, all or none.
+
+        Raises:
+            NoSuchFolder: there is no folder `to_name`, or the one they are in was deleted.
+        """
+        await self._check_writable()
+        target = await self.folder(to_name)
+        return await self._access.write(Copy(folder_id, tuple(uids), target.id))
+
+    async def move(self, folder_id: int, uids: Sequence[int], to_name: str) -> Placement:
+        """Copy messages and remove the originals as one change (RFC 6851).
+
+        Raises:
+            NoSuchFolder: there is no folder `to_name`, or the one they are in was deleted.
+        """
+        await self._check_writable()
+        target = await self.folder(to_name)
+        return await self._access.write(Move(folder_id, tuple(uids), target.id))
+
+    async def expunge(self, folder_id: int, uids: Sequence[int] | None) -> list[int]:
+        r"""Remove messages that are \\Deleted, of `uids` if given; the UIDs that are gone.
+
+        Raises:
+            NoSuchFolder: the folder was deleted.
+        """
+        await self._check_writable()
+        return await self._access.write(Remove(folder_id, None if uids is None else tuple(uids), having=DELETED))
+
+    async def remove(self, folder_id: int, uids: Sequence[int]) -> list[int]:
+        """Remove messages whatever their flags; the UIDs that are gone.
+
+        Raises:
+            NoSuchFolder: the folder was deleted.
+        """
+        await self._check_writable()
+        return await self._access.write(Remove(folder_id, tuple(uids)))
+
+    # The session's own
+
+    def claim_recent(self, folder: Folder) -> int:
+        r"""Give the first UID that no session was told to be \\Recent; from now on it was."""
+        return self._logins.recents.claim(folder.id, folder.uid_next)
+
+    def watch(self, folder_id: int, notice: Callable[[], None]) -> None:
+        """Call `notice` after each commit that changes the folder, in place of what was watched before; 0 ends it."""
+        self._end_watching()
+        if folder_id:
+            self._logins.hub.watch(folder_id, notice)
+            self._watched = (folder_id, notice)
+
+    def lock_maildrop(self) -> None:
+        """Take the maildrop for this session alone, until `close` (RFC 1939 §3).
+
+        Raises:
+            MaildropLocked: another session has it.
+        """
+        if self.mailbox.id in self._logins.locked_maildrops:
+            raise MaildropLocked(self.mailbox.address)
+        self._logins.locked_maildrops.add(self.mailbox.id)
+        self._has_maildrop = True
+
+    def _end_watching(self) -> None:
+        if self._watched:
+            self._logins.hub.unwatch(*self._watched)
+            self._watched = None
+
+    async def _check_alive(self) -> None:
+        if self._logins.clock() >= self._expires_at:
+            # Its time may have been extended since the login.
+            await self._check_exists()
+
+    async def _check_exists(self) -> None:
+        self._expires_at = await self._access.read(self._queries.expires_at, self.mailbox.id)
+        if self._logins.clock() >= self._expires_at:
+            raise MailboxGone(self.mailbox.address)
+
+    async def _check_writable(self) -> None:
+        await self._check_alive()
+        if self.read_only:
+            raise ReadOnly(self.mailbox.address)
+
+
+def _folder_name(name: str) -> str:
+    """INBOX is one folder however it is written (RFC 9051 §5.1)."""
+    return INBOX if name.upper() == INBOX else name
+
+
+def _new_folder_name(name: str) -> str:
+    levels = name.split(FOLDER_SEPARATOR)
+    levels[0] = _folder_name(levels[0])
+    name = FOLDER_SEPARATOR.join(levels)
+    if name == INBOX:
+        raise FolderExists(INBOX)
+    if not all(levels) or len(levels) > _DEEPEST_FOLDER:
+        raise FolderRefused("a level of the hierarchy has no name, or there are too many")
+    if len(name.encode()) > _LONGEST_FOLDER_NAME or any(ord(c) < 32 or c in "*%\x7f" for c in name):
+        raise FolderRefused("the name is too long, or has wildcards or control characters")
+    return name

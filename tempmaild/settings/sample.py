@@ -1,0 +1,34 @@
+"""Writes the sample configuration, `config/tempmaild.toml`, from the tree."""
+
+import inspect
+import textwrap
+
+from tempmaild.settings.options import OPTIONS, SECTIONS, Option
+
+_WIDTH = 100
+_INTRODUCTION = """\
+# Settings of tempmaild. Every option stands here with its default: take away its # to change it.
+# Sizes are bytes as a number, or text such as "10 MiB"; times are seconds.
+# An environment variable such as TEMPMAILD_SMTP_MAX_RECIPIENTS=50 overrides this file.
+# `tempmaild check-config` tells everything that is wrong.
+"""
+
+
+def sample() -> str:
+    """Give the text of a configuration file that explains every option and changes none."""
+    return "\n".join([_INTRODUCTION, *map(_section, SECTIONS)])
+
+
+def _section(name: str) -> str:
+    options = [_option(option) for option in OPTIONS.values() if option.section == name]
+    return "\n".join([f"{_comment(inspect.getdoc(SECTIONS[name]) or '')}[{name}]\n", *options])
+
+
+def _option(option: Option) -> str:
+    bounds = f"Allowed: {option.allowed}." if option.allowed else ""
+    default = f"#{option.name} = {option.toml(option.field.default)}\n"
+    return _comment(option.field.description or "") + _comment(bounds) + default
+
+
+def _comment(text: str) -> str:
+    return textwrap.indent(textwrap.fill(text, _WIDTH - 2, break_on_hyphens=False) + "\n" if text else "", "# ")

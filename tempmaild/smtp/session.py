@@ -1,0 +1,432 @@
+"""One client's SMTP or LMTP session: the dialogue of RFC 5321 and RFC 2033."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable  # noqa: TC003 - the NamedTuple keeps them
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from tempmaild.core.lines import has_bare_ends, has_line_over
+from tempmaild.errors import NoSuchMailbox, OutOfMemory, TempmaildError
+from tempmaild.net.conversation import (
+    DotData,
+    Flood,
+    Line,
+    LineTooLong,
+    Pause,
+    Session,
+    ShuttingDown,
+    StartTls,
+    TimedOut,
+)
+from tempmaild.smtp import replies
+from tempmaild.smtp.grammar import (
+    NeedsUtf8,
+    Path,
+    SyntaxProblem,
+    UnknownParameter,
+    helo_name,
+    mail_arguments,
+    rcpt_arguments,
+    split_command,
+)
+from tempmaild.smtp.trace import Hop, protocol_name, trace_fields
+
+if TYPE_CHECKING:
+    from tempmaild.core.delivery import Recipient
+    from tempmaild.log import Log
+    from tempmaild.net.conversation import Memory, Peer
+    from tempmaild.service.delivery import Deliveries
+
+_LONGEST_COMMAND = 2048
+"""Octets; RFC 5321 §4.5.3.1.4 wants 512 and what extensions add, SMTPUTF8 addresses among them."""
+_TARPIT = 1.0
+"""Seconds that each further error costs a client beyond the soft limit."""
+_HTTP = frozenset({b"GET", b"POST", b"PUT", b"HEAD", b"OPTIONS", b"CONNECT", b"DELETE", b"PATCH", b"TRACE"})
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a session allows; times in seconds, sizes in octets.
+
+    Attributes:
+        host: our own name.
+        lmtp: whether LMTP is spoken instead of SMTP.
+        offers_tls: whether STARTTLS is there.
+        most_messages: in one session; 0 is no limit.
+        refuses_bare_newlines: else they become CRLF.
+        data_patience: from DATA to the end of the message, at `minimum_rate` octets a second or more.
+    """
+
+    host: str
+    lmtp: bool
+    offers_tls: bool
+    largest_message: int
+    most_recipients: int
+    most_messages: int
+    most_received: int
+    longest_data_line: int
+    refuses_bare_newlines: bool
+    soft_errors: int
+    hard_errors: int
+    patience: float
+    data_patience: float
+    minimum_rate: int
+
+
+@dataclass(slots=True)
+class Transaction:
+    """A mail transaction between MAIL and the end of its data (RFC 5321 §3.3)."""
+
+    sender: Path
+    utf8: bool
+    recipients: list[Recipient]
+
+
+class Goodbye(Exception):
+    """The session is over; its last line was said."""
+
+
+class Command(NamedTuple):
+    """A row of the command table."""
+
+    handler: Callable[[SmtpSession, bytes], Awaitable[None]]
+    after_greeting: bool = False
+
+
+class SmtpSession(Session):
+    """Takes mail from one client.
+
+    Args:
+        clock: UTC epoch seconds, for the trace fields.
+    """
+
+    def __init__(
+        self,
+        peer: Peer,
+        session_id: str,
+        log: Log,
+        rules: Rules,
+        deliveries: Deliveries,
+        memory: Memory,
+        clock: Callable[[], float],
+    ) -> None:
+        super().__init__(peer, session_id, log)
+        self.rules = rules
+        self._deliveries = deliveries
+        self._memory = memory
+        self._clock = clock
+        self._client_name = ""
+        self._extended = False
+        self._transaction: Transaction | None = None
+        self._messages = 0
+        self._errors = 0
+
+    async def converse(self) -> None:
+        """Hold the dialogue."""
+        rules = self.rules
+        self.say(f"220 {rules.host} {'LMTP' if rules.lmtp else 'ESMTP'} tempmaild\r\n".encode())
+        command_line = _LONGEST_COMMAND
+        try:
+            while True:
+                try:
+                    line = await Line(command_line, rules.patience, strict=True)
+                except LineTooLong:
+                    await self._refuse(b"500 5.5.2 The line is too long\r\n")
+                else:
+                    await self._command(line)
+        except Goodbye:
+            pass
+        except Flood:
+            self.say(b"500 5.5.2 The line is too long\r\n421 4.7.0 Goodbye\r\n")
+        except TimedOut:
+            self.say(f"421 4.4.2 {rules.host} This takes too long; goodbye\r\n".encode())
+        except ShuttingDown:
+            self.say(f"421 4.3.2 {rules.host} The service is shutting down\r\n".encode())
+
+    # Commands
+
+    async def _command(self, line: bytes) -> None:
+        verb, argument = split_command(line)
+        command = self._commands().get(verb)
+        if command is None:
+            await self._unknown(verb)
+        elif command.after_greeting and not self._client_name:
+            await self._refuse(f"503 5.5.1 Say {'LHLO' if self.rules.lmtp else 'EHLO'} first\r\n".encode())
+        else:
+            try:
+                await command.handler(self, argument)
+            except SyntaxProblem as problem:
+                await self._refuse(f"501 5.5.4 Syntax: {problem}\r\n".encode())
+            except NeedsUtf8:
+                await self._refuse(b"553 5.6.7 The address needs the parameter SMTPUTF8\r\n")
+            except UnknownParameter:
+                await self._refuse(b"555 5.5.4 The parameter is not implemented\r\n")
+            except TempmaildError as error:
+                self.log.info("refused", session=self.id, verb=verb, reason=type(error).__name__, text=error)
+                await self._refuse(replies.reply_to(error))
+
+    def _commands(self) -> dict[bytes, Command]:
+        return LMTP_COMMANDS if self.rules.lmtp else SMTP_COMMANDS
+
+    async def _unknown(self, verb: bytes) -> None:
+        if verb in _HTTP and not self._client_name:
+            self.log.info("not-smtp", session=self.id, client=self.peer.address)
+            raise Goodbye
+        if verb in _KNOWN_ELSEWHERE:
+            await self._refuse(b"502 5.5.1 The command is not implemented\r\n")
+        else:
+            await self._refuse(b"500 5.5.2 The command is not recognised\r\n")
+
+    async def _refuse(self, reply: bytes) -> None:
+        """Say that something cannot be done, and hold it against the client."""
+        self._errors += 1
+        if self._errors >= self.rules.hard_errors:
+            self.log.info("too-many-errors", session=self.id, client=self.peer.address)
+            self.say(reply + f"421 4.7.0 {self.rules.host} Too many errors; goodbye\r\n".encode())
+            raise Goodbye
+        if self._errors > self.rules.soft_errors:
+            await Pause(_TARPIT)
+        self.say(reply)
+
+    async def helo(self, argument: bytes) -> None:  # RFC 5321 §4.1.1.1
+        """Greet a client that has no extensions."""
+        self._greeted(helo_name(argument), extended=False)
+        self.say(f"250 {self.rules.host}\r\n".encode())
+
+    async def ehlo(self, argument: bytes) -> None:  # RFC 5321 §4.1.1.1, RFC 2033 §4.1
+        """Greet a client, and tell which extensions there are."""
+        self._greeted(helo_name(argument), extended=True)
+        self.say(replies.multiline(250, [self.rules.host, *self._extensions()]))
+
+    def _greeted(self, name: str, *, extended: bool) -> None:
+        self._client_name = name
+        self._extended = extended
+        self._transaction = None
+
+    def _extensions(self) -> list[str]:
+        rules = self.rules
+        extensions = [
+            "PIPELINING",  # RFC 2920
+            f"SIZE {rules.largest_message}",  # RFC 1870
+            "8BITMIME",  # RFC 6152
+            "SMTPUTF8",  # RFC 6531
+            "ENHANCEDSTATUSCODES",  # RFC 2034
+            f"LIMITS {_mail_max(rules)}RCPTMAX={rules.most_recipients}",  # RFC 9422
+        ]
+        if rules.offers_tls and not self.peer.tls:
+            extensions.append("STARTTLS")  # RFC 3207
+        return extensions
+
+    async def starttls(self, argument: bytes) -> None:  # RFC 3207 §4
+        """Start TLS."""
+        if argument:
+            raise SyntaxProblem("STARTTLS takes no parameter")
+        if self.peer.tls:
+            await self._refuse(b"503 5.5.1 TLS is active already\r\n")
+        elif not self.rules.offers_tls:
+            await self._refuse(b"502 5.5.1 The command is not implemented\r\n")
+        else:
+            self.say(b"220 2.0.0 Ready to start TLS\r\n")
+            await StartTls()
+            # RFC 3207 §4.2: nothing that was said before counts.
+            self._greeted("", extended=False)
+
+    async def mail(self, argument: bytes) -> None:  # RFC 5321 §4.1.1.2
+        """Begin a transaction."""
+        if self._transaction:
+            await self._refuse(b"503 5.5.1 A transaction has begun already\r\n")
+            return
+        sender, parameters = mail_arguments(argument)
+        if 0 < self.rules.most_messages <= self._messages:
+            self.say(f"421 4.7.0 {self.rules.host} Too many messages in one session\r\n".encode())
+            raise Goodbye
+        if parameters.size > self.rules.largest_message:
+            await self._refuse(b"552 5.3.4 The message is too large\r\n")
+            return
+        if self._memory.used + parameters.size > self._memory.limit:
+            raise OutOfMemory("no room for another message")
+        self._deliveries.check_room()
+        self._transaction = Transaction(sender, parameters.utf8, [])
+        self.say(b"250 2.1.0 Ok\r\n")
+
+    async def rcpt(self, argument: bytes) -> None:  # RFC 5321 §4.1.1.3
+        """Add a recipient that has a mailbox here."""
+        transaction = self._transaction
+        if transaction is None:
+            await self._refuse(b"503 5.5.1 Say MAIL first\r\n")
+            return
+        path = rcpt_arguments(argument, utf8=transaction.utf8)
+        if len(transaction.recipients) >= self.rules.most_recipients:
+            await self._refuse(b"452 4.5.3 Too many recipients\r\n")
+            return
+        recipient = await self._deliveries.recipient(path.local_part, path.domain or self.rules.host)
+        transaction.recipients.append(recipient)
+        self.say(b"250 2.1.5 Ok\r\n")
+
+    async def data(self, argument: bytes) -> None:  # RFC 5321 §4.1.1.4
+        """Take the message."""
+        if argument:
+            raise SyntaxProblem("DATA takes no parameter")
+        transaction = self._transaction
+        if transaction is None:
+            await self._refuse(b"503 5.5.1 Say MAIL first\r\n")
+        elif not transaction.recipients:
+            # RFC 2033 §4.2 wants 503 here, RFC 5321 §4.1.1.4 allows it.
+            await self._refuse(b"503 5.5.1 No valid recipients\r\n")
+        else:
+            self._transaction = None
+            self.say(b"354 End the message with <CRLF>.<CRLF>\r\n")
+            await self._take_message(transaction)
+
+    async def rset(self, argument: bytes) -> None:  # RFC 5321 §4.1.1.5
+        """Give the transaction up."""
+        if argument:
+            raise SyntaxProblem("RSET takes no parameter")
+        self._transaction = None
+        self.say(b"250 2.0.0 Ok\r\n")
+
+    async def noop(self, _argument: bytes) -> None:  # RFC 5321 §4.1.1.9
+        """Do nothing."""
+        self.say(b"250 2.0.0 Ok\r\n")
+
+    async def vrfy(self, argument: bytes) -> None:  # RFC 5321 §3.5.3: without telling who exists
+        """Tell nobody who has a mailbox here."""
+        if not argument:
+            raise SyntaxProblem("VRFY takes an address")
+        self.say(b"252 2.5.2 Try RCPT; this is not verified here\r\n")
+
+    async def help(self, _argument: bytes) -> None:  # RFC 5321 §4.1.1.8
+        """List the commands."""
+        verbs = b" ".join(self._commands()).decode()
+        self.say(replies.multiline(214, [f"2.0.0 Commands: {verbs}", "2.0.0 See RFC 5321"]))
+
+    async def quit(self, argument: bytes) -> None:  # RFC 5321 §4.1.1.10
+        """End the session."""
+        if argument:
+            raise SyntaxProblem("QUIT takes no parameter")
+        self.say(f"221 2.0.0 {self.rules.host} Goodbye\r\n".encode())
+        raise Goodbye
+
+    # The message
+
+    async def _take_message(self, transaction: Transaction) -> None:
+        rules = self.rules
+        reservation = self._memory.reserve()
+        self._messages += 1
+        message_id = f"{self.id}.{self._messages}"
+        try:
+            data = await DotData(
+                rules.largest_message, reservation, rules.patience, rules.minimum_rate, rules.data_patience
+            )
+            content = _without_stuffing(data)
+            refusal = self._objection(content)
+            if refusal:
+                self._log_refusal(transaction, message_id, refusal.decode().strip())
+                await self._answer(transaction, refusal)
+                return
+            await self._deliver(transaction, content, message_id)
+        except TempmaildError as error:
+            self._log_refusal(transaction, message_id, type(error).__name__, text=error)
+            await self._answer(transaction, replies.reply_to(error))
+        finally:
+            reservation.release()
+
+    async def _deliver(self, transaction: Transaction, content: bytes, message_id: str) -> None:
+        recipients = list(dict.fromkeys(transaction.recipients))
+        reached = frozenset(
+            await self._deliveries.deliver(self._trace(transaction, message_id) + content, recipients)
+        )
+        if not reached:
+            raise NoSuchMailbox("all mailboxes were destroyed meanwhile")
+        self.log.info(
+            "accepted",
+            session=self.id,
+            id=message_id,
+            client=self.peer.address,
+            sender=transaction.sender,
+            recipients=len(reached),
+            size=len(content),
+        )
+        accepted = f"250 2.0.0 Ok: stored as {message_id}\r\n".encode()
+        if self.rules.lmtp:
+            for recipient in transaction.recipients:
+                self.say(accepted if recipient in reached else replies.reply_to(NoSuchMailbox()))
+        else:
+            self.say(accepted)
+
+    def _log_refusal(self, transaction: Transaction, message_id: str, reason: str, **fields: object) -> None:
+        self.log.info(
+            "refused",
+            session=self.id,
+            id=message_id,
+            client=self.peer.address,
+            sender=transaction.sender,
+            recipients=len(transaction.recipients),
+            reason=reason,
+            **fields,
+        )
+
+    async def _answer(self, transaction: Transaction, reply: bytes) -> None:
+        """Refuse a message: in LMTP once for each recipient that RCPT took (RFC 2033 §4.2)."""
+        if self.rules.lmtp:
+            reply *= len(transaction.recipients)
+        await self._refuse(reply)
+
+    def _objection(self, content: bytes) -> bytes | None:
+        """Say what is wrong with a message, if anything."""
+        if self.rules.refuses_bare_newlines and has_bare_ends(content):
+            return b"550 5.5.2 Bare CR or LF: lines end with CRLF\r\n"
+        if has_line_over(content, self.rules.longest_data_line):
+            return b"554 5.6.0 A line of the message is too long\r\n"
+        if _received_fields(content) > self.rules.most_received:
+            return b"554 5.4.6 Too many hops: this mail is in a loop\r\n"  # RFC 5321 §6.3
+        return None
+
+    def _trace(self, transaction: Transaction, message_id: str) -> bytes:
+        protocol = protocol_name(
+            lmtp=self.rules.lmtp, extended=self._extended, tls=bool(self.peer.tls), utf8=transaction.utf8
+        )
+        hop = Hop(self._client_name, protocol, self.rules.host, message_id)
+        only = transaction.recipients[0].address if len(transaction.recipients) == 1 else None
+        return trace_fields(transaction.sender, hop, self.peer, self._clock(), only)
+
+
+def _mail_max(rules: Rules) -> str:
+    return f"MAILMAX={rules.most_messages} " if rules.most_messages else ""
+
+
+def _without_stuffing(data: bytes) -> bytes:
+    """Undo what the client did to lines that begin with a dot (RFC 5321 §4.5.2)."""
+    data = data.replace(b"\r\n.", b"\r\n")
+    return data[1:] if data.startswith(b".") else data
+
+
+def _received_fields(content: bytes) -> int:
+    end = content.find(b"\r\n\r\n")
+    header = b"\n" + (content if end < 0 else content[:end])
+    return header.lower().count(b"\nreceived:")
+
+
+SMTP_COMMANDS: dict[bytes, Command] = {
+    b"HELO": Command(SmtpSession.helo),
+    b"EHLO": Command(SmtpSession.ehlo),
+    b"STARTTLS": Command(SmtpSession.starttls, after_greeting=True),
+    b"MAIL": Command(SmtpSession.mail, after_greeting=True),
+    b"RCPT": Command(SmtpSession.rcpt, after_greeting=True),
+    b"DATA": Command(SmtpSession.data, after_greeting=True),
+    b"RSET": Command(SmtpSession.rset),
+    b"NOOP": Command(SmtpSession.noop),
+    b"VRFY": Command(SmtpSession.vrfy),
+    b"HELP": Command(SmtpSession.help),
+    b"QUIT": Command(SmtpSession.quit),
+}
+# RFC 2033 §4.1: LHLO, and neither HELO nor EHLO.
+LMTP_COMMANDS: dict[bytes, Command] = {
+    b"LHLO": Command(SmtpSession.ehlo),
+    **{verb: command for verb, command in SMTP_COMMANDS.items() if verb not in {b"HELO", b"EHLO"}},
+}
+_KNOWN_ELSEWHERE = frozenset(
+    {b"EXPN", b"TURN", b"ETRN", b"AUTH", b"BDAT", b"SEND", b"SOML", b"SAML", b"BURL", b"LHLO"}
+)
+"""Commands of RFC 5321, its ancestors and extensions that we do not have (§4.2.4)."""

@@ -1,0 +1,63 @@
+"""How the services get at the store, whatever thread does the work."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ParamSpec, Protocol, TypeVar
+
+from tempmaild.errors import StoreFailed, TempmaildError
+from tempmaild.store.writer import commit
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from tempmaild.store.database import Handle
+    from tempmaild.store.transaction import Change
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Access(Protocol):
+    """Reads and writes that are awaited."""
+
+    def read(self, query: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
+        """Run a short indexed query."""
+
+    def read_long(self, query: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
+        """Run what may take more than a millisecond: a query over much, or work on much data."""
+
+    def write(self, change: Change[T]) -> Awaitable[T]:
+        """Have a change committed; when it is answered it is durable.
+
+        Raises:
+            TempmaildError: what the change says; `StoreFailed` when the database failed.
+        """
+
+
+class Immediate:
+    """Does everything at once in the calling thread: for the command line, and for tests."""
+
+    def __init__(self, db: Handle, clock: Callable[[], float], committed: Callable[[set[int]], None]) -> None:
+        self._db = db
+        self._clock = clock
+        self._committed = committed
+
+    async def read(self, query: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a query."""
+        return query(*args, **kwargs)
+
+    read_long = read
+
+    async def write(self, change: Change[T]) -> T:
+        """Commit a change."""
+        try:
+            (result,), touched = commit(self._db, [change], int(self._clock()))
+        except TempmaildError:
+            raise
+        except Exception as error:
+            raise StoreFailed(str(error)) from error
+        self._committed(touched)
+        if isinstance(result, Exception):
+            raise result
+        value: T = result
+        return value

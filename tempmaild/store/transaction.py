@@ -1,0 +1,145 @@
+"""One transaction, and what all changes need of it: ids, counters, UIDVALIDITY, and who is to be told."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from tempmaild.errors import NoSuchFolder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tempmaild.store.database import Handle
+
+R_co = TypeVar("R_co", covariant=True)
+
+
+class Change(Protocol[R_co]):
+    """Something to be done in a transaction, as a plain value.
+
+    `apply` raises a `TempmaildError` before it has changed anything, or not at all.
+    """
+
+    def apply(self, transaction: Transaction) -> R_co:
+        """Do it."""
+
+
+class Counters:
+    """A folder's counters while a transaction changes them."""
+
+    __slots__ = ("highest_modseq", "messages", "size", "uid_next", "uid_validity", "unseen")
+
+    def __init__(
+        self, uid_validity: int, uid_next: int, highest_modseq: int, messages: int, unseen: int, size: int
+    ) -> None:
+        self.uid_validity = uid_validity
+        self.uid_next = uid_next
+        self.highest_modseq = highest_modseq
+        self.messages = messages
+        self.unseen = unseen
+        self.size = size
+
+    def next_uid(self) -> int:
+        """Take the next UID."""
+        self.uid_next += 1
+        return self.uid_next - 1
+
+    def next_modseq(self) -> int:
+        """Take the next modification sequence."""
+        self.highest_modseq += 1
+        return self.highest_modseq
+
+    def count(self, messages: int, unseen: int, size: int) -> None:
+        """Count messages that come, or go where the numbers are negative."""
+        self.messages += messages
+        self.unseen += unseen
+        self.size += size
+
+
+class Transaction:
+    """What a group of changes shares.
+
+    Attributes:
+        now: UTC epoch seconds.
+        touched: folders in which something has happened; those who watch them are told after the commit.
+    """
+
+    def __init__(self, db: Handle, now: int) -> None:
+        self.db = db
+        self.now = now
+        self.touched: set[int] = set()
+        self._counters: dict[int, Counters] = {}
+        self._ids: Iterator[int] = iter(())
+
+    def reserve_ids(self, count: int) -> None:
+        """Fetch as many ids at once as the next changes will need."""
+        if self.db.sqlite:
+            row = self.db.row("UPDATE counter SET value = value + ? WHERE name = 'object' RETURNING value", count)
+            assert row is not None
+            self._ids = iter(range(row[0] - count + 1, row[0] + 1))
+        else:
+            rows = self.db.rows("SELECT nextval('object_id') FROM generate_series(1, ?)", count)
+            self._ids = iter([value for (value,) in rows])
+
+    def next_id(self) -> int:
+        """Give an id that no row has ever had."""
+        for value in self._ids:
+            return value
+        self.reserve_ids(1)
+        return next(self._ids)
+
+    def counters(self, folder_ids: Sequence[int]) -> dict[int, Counters]:
+        """Give the counters of those folders that exist, locked against other daemons until the commit."""
+        missing = sorted({folder_id for folder_id in folder_ids if folder_id not in self._counters})
+        if missing:
+            self._counters.update(self._load_counters(missing))
+        return {folder_id: self._counters[folder_id] for folder_id in folder_ids if folder_id in self._counters}
+
+    def _load_counters(self, folder_ids: list[int]) -> dict[int, Counters]:
+        # Always in the order of the ids: two daemons never wait for each other.
+        lock = "" if self.db.sqlite else " FOR UPDATE"
+        rows = self.db.rows(
+            "SELECT id, uid_validity, uid_next, highest_modseq, messages, unseen, size FROM folder"
+            f" WHERE id IN ({','.join('?' * len(folder_ids))}) ORDER BY id{lock}",
+            *folder_ids,
+        )
+        return {folder_id: Counters(*values) for folder_id, *values in rows}
+
+    def folder_deleted(self, folder_id: int) -> None:
+        """Forget the counters of a folder that was deleted, and have those who watch it told."""
+        self._counters.pop(folder_id, None)
+        self.touched.add(folder_id)
+
+    def folder(self, folder_id: int) -> Counters:
+        """Give the counters of one folder; who changes them adds the folder to `touched`.
+
+        Raises:
+            NoSuchFolder: it was deleted.
+        """
+        try:
+            return self.counters([folder_id])[folder_id]
+        except KeyError:
+            raise NoSuchFolder(str(folder_id)) from None
+
+    def new_uid_validity(self) -> int:
+        """Give a UIDVALIDITY above every one that has died: names keep growing though the clock be set back."""
+        row = self.db.row("SELECT value FROM counter WHERE name = 'uid_validity'")
+        assert row is not None
+        return max(self.now, int(row[0]) + 1)
+
+    def retire_uid_validity(self, highest: int) -> None:
+        """Remember the UIDVALIDITY of folders that are deleted."""
+        self.db.run("UPDATE counter SET value = ? WHERE name = 'uid_validity' AND value < ?", highest, highest)
+
+    def finish(self) -> None:
+        """Write the counters that have changed."""
+        rows = [
+            (c.uid_next, c.highest_modseq, c.messages, c.unseen, c.size, folder_id)
+            for folder_id, c in self._counters.items()
+            if folder_id in self.touched
+        ]
+        if rows:
+            self.db.many(
+                "UPDATE folder SET uid_next = ?, highest_modseq = ?, messages = ?, unseen = ?, size = ? WHERE id = ?",
+                rows,
+            )

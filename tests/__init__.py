@@ -1,0 +1,1 @@
+"""Tests of tempmaild; the folders are those of the code."""

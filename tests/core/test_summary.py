@@ -1,0 +1,151 @@
+"""What is stored of a message: made from any octets, and read back as it was."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tempmaild.core.envelope import Address
+from tempmaild.core.summary import Summary, decode, encode, summarise
+
+from .messages import NAMES, check_offsets, load, message, mutations
+
+
+def check(raw: bytes) -> Summary:
+    summary = summarise(raw)
+    check_offsets(raw, summary.structure)
+    assert len(summary.preview) <= 200
+    assert decode(encode(summary)) == summary
+    return summary
+
+
+def test_summary() -> None:
+    summary = check(load("alternative-related-attachment"))
+    assert summary.envelope.subject == b"30 plaintext + (HTML + embedded image) + attachment"
+    assert summary.envelope.to == (Address(None, None, b"test", b"example.com"),)
+    assert summary.preview == "Search for hähä"
+    assert summary.attachments
+
+
+MIXED = (b"Content-Type: multipart/mixed; boundary=b", b"", b"--b")
+
+
+@pytest.mark.parametrize(
+    ("fields", "attachments"),
+    [
+        ([], False),
+        ([b"Content-Type: text/html"], False),
+        ([b"Content-Type: text/plain; name=notes.txt"], True),
+        ([b"Content-Disposition: inline"], False),
+        ([b"Content-Disposition: attachment"], True),
+        ([b"Content-Type: application/pdf"], True),
+        ([b"Content-Type: image/png"], True),
+        ([b"Content-Type: image/png", b"Content-ID: <1@x>"], False),
+        ([b"Content-Type: image/png", b"Content-ID: <1@x>", b"Content-Disposition: attachment"], True),
+        ([b"Content-Type: message/rfc822"], True),
+        ([b"Content-Type: application/pgp-signature"], False),
+        ([b"Content-Type: application/pkcs7-signature; name=smime.p7s"], False),
+    ],
+)
+def test_attachments(fields: list[bytes], attachments: bool) -> None:
+    assert check(message(*MIXED, *fields, b"", b"x", b"--b--")).attachments is attachments
+    assert check(message(*fields, b"", b"x")).attachments is attachments
+
+
+def test_later_fields_do_not_make_stored_summaries_unreadable() -> None:
+    class Later(Summary, frozen=True, array_like=True):
+        codes: tuple[str, ...] = ()
+
+    summary = summarise(load("digest"))
+    assert msgspec.msgpack.decode(encode(summary), type=Later).structure == summary.structure
+    later = Later(summary.envelope, summary.structure, summary.preview, summary.attachments, ("123456",))
+    assert decode(msgspec.msgpack.encode(later)) == summary
+
+
+@pytest.mark.parametrize("data", [b"", b"\x90", b"not a summary"])
+def test_decoding_what_is_no_summary(data: bytes) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        decode(data)
+
+
+@given(st.binary())
+def test_any_octets(raw: bytes) -> None:
+    check(raw)
+
+
+WORDS = [
+    *(
+        b"\r\n",
+        b"\n",
+        b"\r",
+        b"\0",
+        b" ",
+        b"\t",
+        b":",
+        b";",
+        b"=",
+        b'"',
+        b"(",
+        b")",
+        b"<",
+        b">",
+        b"@",
+        b",",
+        b"\\",
+        b"\xff",
+    ),
+    *(b"From:", b"Subject:", b"Content-Type:", b"text/html", b"multipart/mixed", b"message/rfc822", b"boundary=b"),
+    *(
+        b"Content-Transfer-Encoding: base64",
+        b"charset=",
+        b"utf-16",
+        b"utf-7",
+        b"\r\n\r\n",
+        b"\r\n--b",
+        b"--",
+        b"=?utf-8?q?",
+    ),
+    *(b"Content-Disposition:", b"filename*0*=", b"<p>", b"&#", b"word"),
+]
+
+
+@given(st.lists(st.sampled_from(WORDS)))
+def test_any_words_of_mail(words: list[bytes]) -> None:
+    check(b"".join(words))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_mutations(name: str) -> None:
+    for raw in mutations(load(name), 10):
+        check(raw)
+
+
+def test_messages_of_python() -> None:
+    folder = Path(pytest.importorskip("test.test_email").__file__).parent / "data"
+    messages = sorted(folder.glob("*.txt"))
+    if not messages:
+        pytest.skip("this Python comes without its test messages")
+    for path in messages:
+        check(path.read_bytes())
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"Content-Type: text/plain" + b";" * 20_000,
+        b"To: " + b"(" * 1_000_000,
+        b"To: " + b"()" * 100_000,
+        b"Subject: " + b"=?" * 100_000,
+        b"Subject:" + b"\r\n x" * 50_000,
+        b"Subject: " + b"x" * 1024 * 1024,
+        b"Content-Type: text/html\r\n\r\n" + b"<style>" * 100_000,
+        b"\0" * 1_000_000,
+        b"\r\n" * 1_000_000,
+        b"\r" * 1_000_000,
+        b":" * 1_000_000,
+    ],
+)
+def test_hostile_messages(raw: bytes) -> None:
+    check(raw)
