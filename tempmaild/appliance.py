@@ -14,7 +14,7 @@ from tempmaild.service.inbox import Logins
 from tempmaild.service.mailboxes import Mailboxes
 from tempmaild.service.room import Room
 from tempmaild.store.access import Immediate
-from tempmaild.store.database import Handle, open_database
+from tempmaild.store.opening import open_database
 from tempmaild.store.queries import Queries
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from tempmaild.settings import Settings
     from tempmaild.store.access import Access
+    from tempmaild.store.database import Handle
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def open_appliance(
         state.mkdir(mode=0o750, parents=True, exist_ok=True)
     except OSError as error:
         raise StoreFailed(f"cannot make the state directory: {error}") from error
-    handle = Handle(open_database(settings.store.url, state / "tempmaild.db"))
+    handle = open_database(settings.store.url, settings.sqlite_path)
     hub, queries = Hub(), Queries(handle)
     access = access_factory(handle, hub) if access_factory else Immediate(handle, clock, hub.publish)
     room = Room(state, settings.store.minimum_free_disk_bytes, clock)

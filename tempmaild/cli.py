@@ -40,7 +40,8 @@ class Call(NamedTuple):
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command and exit: 0 done, 1 refused, 2 not understood or wrong settings."""
     options = _parser().parse_args(arguments)
-    config = options.config or os.environ.get("TEMPMAILD_CONFIG")
+    # Not a default of the parser: a command would put it over the --config that stands before the command.
+    config = getattr(options, "config", None) or os.environ.get("TEMPMAILD_CONFIG")
     config = Path(config) if config else None
     try:
         options.run(Call(load(config, os.environ), config, options))
@@ -242,7 +243,6 @@ def _parser() -> argparse.ArgumentParser:
         "--config", metavar="FILE", default=argparse.SUPPRESS, help="settings (default: $TEMPMAILD_CONFIG)"
     )
     parser = argparse.ArgumentParser(prog="tempmaild", description="A disposable-mail appliance.", parents=[common])
-    parser.set_defaults(config=None)
     parser.add_argument("--version", action="version", version=f"tempmaild {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 

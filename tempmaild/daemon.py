@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
+from twisted.logger import LogLevel, formatEvent, globalLogBeginner
 
 from tempmaild import log
 from tempmaild.appliance import open_appliance
 from tempmaild.errors import StoreFailed
 from tempmaild.imap import server as imap
-from tempmaild.in_thread import Threaded
+from tempmaild.in_process import WriterProcess
+from tempmaild.in_thread import ReactorAccess
 from tempmaild.net.connection import Service
 from tempmaild.net.conversation import Memory
 from tempmaild.net.gate import Gate, GateRules
@@ -26,11 +28,14 @@ from tempmaild.net.tls import Certificate, CertificateUnusable
 from tempmaild.pop3 import server as pop3
 from tempmaild.settings import SettingsError, load
 from tempmaild.smtp import server as smtp
+from tempmaild.store.writer import Configuration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
     from typing import TextIO
+
+    from twisted.logger import LogEvent
 
     from tempmaild.notify.hub import Hub
     from tempmaild.settings import Address, Settings
@@ -59,18 +64,19 @@ class Daemon:
         self._appliance = open_appliance(settings, self._make_access)
         self._services = self._make_services(settings)
 
-    def _make_access(self, handle: Handle, hub: Hub) -> Threaded:
-        store = self._settings.store
-        self._access = Threaded(
-            self._reactor,
-            handle,
-            hub,
-            time.time,
-            log.get_log("store"),
-            threads=store.readers,
-            group=store.group_messages,
-            octets=store.group_bytes,
+    def _make_access(self, handle: Handle, hub: Hub) -> ReactorAccess:
+        settings = self._settings
+        configuration = Configuration(
+            url=settings.store.url,
+            sqlite_path=str(settings.sqlite_path),
+            group=settings.store.group_messages,
+            octets=settings.store.group_bytes,
+            log_level=settings.log.level,
+            log_format=settings.log.format,
         )
+        store_log = log.get_log("store")
+        writer = WriterProcess(self._reactor, configuration, hub.publish, store_log)
+        self._access = ReactorAccess(self._reactor, handle, writer, store_log, settings.store.readers)
         return self._access
 
     def _make_services(self, settings: Settings) -> dict[str, Service]:
@@ -142,7 +148,7 @@ class Daemon:
         else:
             self._services = services
             self._listeners.exchange(services)
-            self._gate.rules = _gate_rules(settings)
+            self._gate.change(_gate_rules(settings))
             self._memory.limit = settings.limits.memory_bytes
             log.configure(settings.log.level, settings.log.format)
             if _addresses(settings) != _addresses(self._settings):
@@ -155,7 +161,7 @@ class Daemon:
         self._notifier.stopping()
         self._log.info("stopping", connections=self._listeners.count)
         await self._listeners.stop(self._settings.shutdown.grace_seconds)
-        self._access.stop()
+        await self._access.stop()
         self._appliance.handle.close()
         self._log.info("stopped")
 
@@ -171,10 +177,20 @@ def run(settings: Settings, config: Path | None, environ: Mapping[str, str]) -> 
     from twisted.internet import reactor  # noqa: PLC0415 - importing it chooses and installs it
 
     log.configure(settings.log.level, settings.log.format)
+    globalLogBeginner.beginLoggingTo([cast("Any", _log_of_twisted)], redirectStandardIO=False, discardBuffer=True)
     _allow_many_files()
     daemon = Daemon(reactor, settings, config, environ)
     daemon.start()
     cast("Any", reactor).run()
+
+
+def _log_of_twisted(event: LogEvent) -> None:
+    """Write what goes wrong inside Twisted where all else is written."""
+    failure = event.get("log_failure")
+    if failure is not None:
+        log.get_log("twisted").failure("unhandled-error", failure.value, text=formatEvent(event))
+    elif event["log_level"] >= LogLevel.warn:
+        log.get_log("twisted").warning("warning", text=formatEvent(event))
 
 
 def _addresses(settings: Settings) -> dict[str, tuple[Address, ...]]:

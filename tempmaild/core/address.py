@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+import idna
+
 from tempmaild.errors import InvalidAddress
 
 # RFC 5321 §4.5.3.1.1 and §4.5.3.1.2, in octets.
@@ -12,7 +14,7 @@ LONGEST_LOCAL_PART = 64
 LONGEST_DOMAIN = 255
 
 # RFC 5321 §4.1.2 Dot-string, RFC 6531 §3.3 adds everything beyond ASCII. Quoted strings name no mailbox of ours.
-_ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\-\u0080-\U0010FFFF]+"
+_ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\-\u0080-\uD7FF\uE000-\U0010FFFF]+"
 _LOCAL_PART = re.compile(rf"{_ATEXT}(?:\.{_ATEXT})*")
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
@@ -23,11 +25,11 @@ def normalise_domain(name: str) -> str:
     Raises:
         InvalidAddress: it is no domain name.
     """
-    folded = name.rstrip(".").lower()
+    folded = name.removesuffix(".").lower()
     if not folded.isascii():
         try:
-            folded = unicodedata.normalize("NFC", folded).encode("idna").decode("ascii")
-        except UnicodeError as error:
+            folded = idna.encode(folded, uts46=True).decode("ascii")
+        except idna.IDNAError as error:
             raise InvalidAddress(f"{name!r} is not a domain name: {error}") from None
     if len(folded) > LONGEST_DOMAIN or not all(_LABEL.fullmatch(label) for label in folded.split(".")):
         raise InvalidAddress(f"{name!r} is not a domain name")

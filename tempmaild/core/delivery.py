@@ -21,14 +21,19 @@ class Message(Struct, frozen=True):
     """A message ready to be stored.
 
     Attributes:
-        content: as a `store.codec` wrote it.
+        content: the message itself; every line ends with CRLF.
         summary: as `core.summary.encode` wrote it.
-        size: octets of the message itself.
-        unterminated: whether its last line has no CRLF.
     """
 
-    codec: int
     content: bytes
     summary: bytes
-    size: int
-    unterminated: bool
+
+    @property
+    def size(self) -> int:
+        """Octets."""
+        return len(self.content)
+
+    @property
+    def unterminated(self) -> bool:
+        """Whether the last line has no CRLF."""
+        return not self.content.endswith(b"\r\n")

@@ -36,7 +36,7 @@ class FlagChange(enum.Enum):
 
 def _respelled(named: Flags, old: Flags) -> Flags:
     spelling = {flag.lower(): flag for flag in old}
-    return frozenset(spelling.get(flag.lower(), flag) for flag in named)
+    return frozenset(spelling.setdefault(flag.lower(), flag) for flag in sorted(named))
 
 
 def to_text(flags: Flags) -> str:

@@ -41,7 +41,7 @@ def verifier(secret: str) -> bytes:
     """
     typed = secret.lower().translate(_TYPED)
     # RFC 5869 §2.2, §2.3: extract, then one block of expand.
-    pseudorandom_key = hmac.digest(b"\0" * 32, typed.encode(), "sha256")
+    pseudorandom_key = hmac.digest(b"\0" * 32, typed.encode("utf-8", "surrogatepass"), "sha256")
     expanded = hmac.digest(pseudorandom_key, b"tempmaild login verifier\x01", "sha256")
     return hashlib.sha256(expanded).digest()
 

@@ -6,14 +6,12 @@ import enum
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
 from tempmaild.core.mailbox import Changes
 from tempmaild.errors import NoSuchFolder
-from tempmaild.imap import utf7
-from tempmaild.imap.replies import Refused
 from tempmaild.net.conversation import Drain, Session
 
 if TYPE_CHECKING:
@@ -192,6 +190,14 @@ class Dialogue(Session):
             view.remember(await self.inbox.entries(view.folder))
         return view.entries
 
+    async def catch_up(self) -> None:
+        """Tell the news before what is there is looked at, for what came just now belongs to it.
+
+        Not before a set of messages to be changed is read: `*` is what the client knew when it wrote that.
+        """
+        if self.selected().news:
+            await self.tell_news(expunges=False)
+
     async def tell_news(self, *, expunges: bool) -> None:
         """Tell what has happened in the selected folder; of messages that are gone only if the client may be told."""
         view = self.selected()
@@ -199,7 +205,7 @@ class Dialogue(Session):
         try:
             changes = await self.inbox.changes(view.folder.id, view.modseq)
         except NoSuchFolder:
-            # RFC 2180 §3.3: to this client, a folder that another one has deleted has become empty.
+            # RFC 2180 §3: to this client, a folder that another one has deleted has become empty.
             changes = Changes((), tuple(view.uids), view.modseq)
         except BaseException:
             view.news = True
@@ -221,23 +227,8 @@ class Dialogue(Session):
             folder = msgspec.structs.replace(view.folder, uid_next=view.uid_next)
             view.claim(self.inbox.claim_recent(folder))
 
-    # -- names of folders
 
-    def folder_name(self, name: bytes) -> str:
-        """Read the name of a folder.
-
-        Raises:
-            Refused: no folder can have it.
-        """
-        try:
-            text = utf7.decode(name)
-        except ValueError:
-            raise Refused(b"CANNOT", b"The name is not in modified UTF-7") from None
-        level, separator, below = text.partition("/")
-        return f"INBOX{separator}{below}" if level.upper() == "INBOX" else text
-
-
-Handler = Callable[[Any, "Parser"], Awaitable[bytes]]
+Handler = Callable[[Dialogue, "Parser"], Awaitable[bytes]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """What FETCH can ask of a message, and how the answer is written (RFC 3501 §6.4.5, §7.4.2).
 
 `parse_fetch` reads the request; the session gets what `FetchRequest.needs_summary` and `needs_content` tell for each
-message and sends the chunks of `FetchRequest.response`.
+message and sends the pieces of `FetchRequest.response`. A data item that is added is a row of `_ITEMS`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
+from tempmaild.core.flags import to_text
 from tempmaild.imap.bodystructure import write_body, write_envelope
 from tempmaild.imap.message import Message
 from tempmaild.imap.sections import Section, parse_section
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from tempmaild.core.summary import Summary
     from tempmaild.imap.grammar import Parser
 
+_FIRST_MOMENT: Final = -62_135_596_800
+_LAST_MOMENT: Final = 253_402_300_799
+"""The years 1 to 9999, UTC epoch seconds."""
 _MONTHS: Final = b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 
 
@@ -38,10 +42,10 @@ class BodyItem(Struct, frozen=True):
     """A data item with octets of the message's content.
 
     Attributes:
-        name: as the response names it, without the place of a partial fetch.
-        start: first octet that is wanted.
-        count: how many are wanted at most, None for all.
+        name: as the response names it, with the place of a partial fetch.
         sets_seen: whether to fetch it means to read the message.
+        start: first octet that is wanted, in a partial fetch.
+        count: how many are wanted at most, None for all.
     """
 
     name: bytes
@@ -121,14 +125,16 @@ def _write_uid(message: Message) -> bytes:
 
 
 def _write_flags(message: Message) -> bytes:
-    flags = " ".join(sorted(message.entry.flags))
+    flags = to_text(message.entry.flags)
     if message.recent:
         flags = f"{flags} \\Recent" if flags else "\\Recent"
     return f"FLAGS ({flags})".encode()
 
 
 def _write_internal_date(message: Message) -> bytes:
-    when = datetime.fromtimestamp(message.entry.internal_date, UTC)
+    # The client that appended the message chose the date, and with its zone it may not fit into four digits.
+    moment = min(max(message.entry.internal_date, _FIRST_MOMENT), _LAST_MOMENT)
+    when = datetime.fromtimestamp(moment, UTC)
     return b'INTERNALDATE "%2d-%b-%04d %02d:%02d:%02d +0000"' % (
         when.day,
         _MONTHS[when.month - 1],
@@ -167,6 +173,7 @@ _BODY: Final = Attribute(b"BODY", _write_body, needs_summary=True)
 _INTERNALDATE: Final = Attribute(b"INTERNALDATE", _write_internal_date)
 _SIZE: Final = Attribute(b"RFC822.SIZE", _write_size)
 
+# RFC 3501 §6.4.5
 _ITEMS: Final[dict[bytes, Attribute | BodyItem]] = {
     item.name: item
     for item in (
@@ -202,41 +209,36 @@ def parse_fetch(parser: Parser, *, with_uid: bool = False) -> FetchRequest:
     Raises:
         SyntaxProblem: for anything else.
     """
-    items: list[Attribute | BodyItem] = [_UID] if with_uid else []
+    asked: list[Attribute | BodyItem] = [_UID] if with_uid else []
     if parser.accept(b"("):
-        items.append(_parse_item(parser))
+        asked.append(_parse_item(parser, parser.atom().upper()))
         while parser.accept(b" "):
-            items.append(_parse_item(parser))
+            asked.append(_parse_item(parser, parser.atom().upper()))
         parser.expect(b")")
     else:
-        items += _parse_macro_or_item(parser)
-    items = list(dict.fromkeys(items))
+        word = parser.atom().upper()
+        asked += _MACROS.get(word) or [_parse_item(parser, word)]
+    items = dict.fromkeys(asked)
     return FetchRequest(
         tuple(item for item in items if isinstance(item, Attribute)),
         tuple(item for item in items if isinstance(item, BodyItem)),
     )
 
 
-def _parse_macro_or_item(parser: Parser) -> tuple[Attribute | BodyItem, ...]:
-    word = parser.atom().upper()
-    return _MACROS.get(word) or (_parse_item(parser, word),)
-
-
-def _parse_item(parser: Parser, word: bytes = b"") -> Attribute | BodyItem:
-    word = word or parser.atom().upper()
-    item = _ITEMS.get(word)
-    return item or _parse_body_item(parser, word)
+def _parse_item(parser: Parser, word: bytes) -> Attribute | BodyItem:
+    """Read a data item whose first word, in upper case, is consumed already."""
+    return _ITEMS.get(word) or _parse_body_item(parser, word)
 
 
 def _parse_body_item(parser: Parser, word: bytes) -> BodyItem:
     # The bracket belongs to the octets of an atom, so that the word holds the section up to its first space.
-    name, bracket, section_word = word.partition(b"[")
-    if name not in {b"BODY", b"BODY.PEEK"} or not bracket:
+    kind, bracket, section_word = word.partition(b"[")
+    if kind not in {b"BODY", b"BODY.PEEK"} or not bracket:
         parser.fail("Expected a data item of FETCH")
     section = parse_section(parser, section_word)
     parser.expect(b"]")
     name = b"BODY[%b]" % section.spelling()
-    sets_seen = not word.startswith(b"BODY.PEEK")
+    sets_seen = kind == b"BODY"
     if not parser.accept(b"<"):
         return BodyItem(name, section, sets_seen)
     start = parser.number()

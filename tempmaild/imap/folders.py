@@ -8,7 +8,7 @@ from tempmaild.core.mailbox import FOLDER_SEPARATOR
 from tempmaild.imap import utf7
 from tempmaild.imap.dialogue import LOGGED_IN, Command, Dialogue
 from tempmaild.imap.listing import Pattern, list_lines, lsub_lines
-from tempmaild.imap.replies import Refused
+from tempmaild.imap.names import decoded, folder_name
 from tempmaild.imap.strings import string
 from tempmaild.imap.view import View
 
@@ -40,7 +40,7 @@ async def examine(s: Dialogue, parser: Parser) -> bytes:
 
 
 async def _open(s: Dialogue, parser: Parser, *, read_only: bool) -> bytes:
-    name = _folder_argument(s, parser)
+    name = folder_name(parser)
     parser.end()
     # RFC 9051 §6.3.2: what was selected is so no longer, even if this fails.
     s.close_view()
@@ -80,7 +80,7 @@ async def list_subscribed(s: Dialogue, parser: Parser) -> bytes:
 
 async def create(s: Dialogue, parser: Parser) -> bytes:
     """Make a folder; a separator at the end announces folders below it, which need no announcement."""
-    name = _folder_argument(s, parser)
+    name = folder_name(parser)
     parser.end()
     await s.inbox.create_folder(name.removesuffix(FOLDER_SEPARATOR))
     return b"OK Created"
@@ -88,7 +88,7 @@ async def create(s: Dialogue, parser: Parser) -> bytes:
 
 async def delete(s: Dialogue, parser: Parser) -> bytes:
     """Delete a folder with its messages."""
-    name = _folder_argument(s, parser)
+    name = folder_name(parser)
     parser.end()
     await s.inbox.delete_folder(name)
     return b"OK Deleted"
@@ -96,8 +96,8 @@ async def delete(s: Dialogue, parser: Parser) -> bytes:
 
 async def rename(s: Dialogue, parser: Parser) -> bytes:
     """Rename a folder and those below it."""
-    old = _folder_argument(s, parser)
-    new = _folder_argument(s, parser)
+    old = folder_name(parser)
+    new = folder_name(parser)
     parser.end()
     await s.inbox.rename_folder(old, new.removesuffix(FOLDER_SEPARATOR))
     return b"OK Renamed"
@@ -105,7 +105,7 @@ async def rename(s: Dialogue, parser: Parser) -> bytes:
 
 async def subscribe(s: Dialogue, parser: Parser) -> bytes:
     """Put a folder on the list of LSUB."""
-    name = _folder_argument(s, parser)
+    name = folder_name(parser)
     parser.end()
     await s.inbox.subscribe(name, True)
     return b"OK Subscribed"
@@ -113,7 +113,7 @@ async def subscribe(s: Dialogue, parser: Parser) -> bytes:
 
 async def unsubscribe(s: Dialogue, parser: Parser) -> bytes:
     """Take a folder off the list of LSUB."""
-    name = _folder_argument(s, parser)
+    name = folder_name(parser)
     parser.end()
     await s.inbox.subscribe(name, False)
     return b"OK Unsubscribed"
@@ -128,7 +128,7 @@ async def namespace(s: Dialogue, parser: Parser) -> bytes:
 
 async def status(s: Dialogue, parser: Parser) -> bytes:
     """Tell numbers of a folder without selecting it."""
-    name = _folder_argument(s, parser)
+    name = folder_name(parser)
     parser.space()
     parser.expect(b"(")
     items = [_status_item(parser)]
@@ -149,11 +149,6 @@ def _status_item(parser: Parser) -> bytes:
     return item
 
 
-def _folder_argument(s: Dialogue, parser: Parser) -> str:
-    parser.space()
-    return s.folder_name(parser.astring())
-
-
 def _pattern_argument(parser: Parser) -> Pattern | None:
     """Read reference and pattern of LIST; None when the pattern is empty, which asks for the separator alone."""
     parser.space()
@@ -161,14 +156,7 @@ def _pattern_argument(parser: Parser) -> Pattern | None:
     parser.space()
     pattern = parser.list_mailbox()
     parser.end()
-    return Pattern(_pattern_text(reference + pattern)) if pattern else None
-
-
-def _pattern_text(pattern: bytes) -> str:
-    try:
-        return utf7.decode(pattern)
-    except ValueError:
-        raise Refused(b"CANNOT", b"The pattern is not in modified UTF-7") from None
+    return Pattern(decoded(reference + pattern)) if pattern else None
 
 
 COMMANDS = (

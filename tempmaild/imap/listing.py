@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tempmaild.core.mailbox import FOLDER_SEPARATOR, INBOX
 from tempmaild.imap import utf7
+from tempmaild.imap.replies import Refused
 from tempmaild.imap.strings import string
 
 if TYPE_CHECKING:
@@ -14,35 +15,42 @@ if TYPE_CHECKING:
 
     from tempmaild.core.mailbox import Folder
 
-_TOKENS = re.compile(r"[*%]+|[^*%]+")
+_PIECES = re.compile(r"[*%]+|[^*%]+")
+_MOST_PIECES = 20
 
 
 class Pattern:
-    """A pattern of folder names: `*` stands for anything, `%` for anything within one level."""
+    """A pattern of folder names: `*` stands for anything, `%` for anything within one level.
+
+    Raises:
+        Refused: there are more wildcards in it than anybody needs.
+    """
 
     def __init__(self, text: str) -> None:
-        level, separator, below = text.partition(FOLDER_SEPARATOR)
-        # The first level, where it is INBOX, is so in any case of its letters.
-        self._tokens = _tokens(INBOX + separator + below if level.upper() == INBOX else text)
-        self._inbox_tokens = _tokens(text.upper())
+        self._pieces = _pieces(text)
+        # Where INBOX is all of the name, it is so in any case of its letters.
+        self._inbox_pieces = _pieces(text.upper())
 
     def matches(self, name: str) -> bool:
         """Tell whether the pattern stands for this name."""
-        return _matches(self._inbox_tokens if name == INBOX else self._tokens, name)
+        return _matches(self._inbox_pieces if name == INBOX else self._pieces, name)
 
 
-def _tokens(text: str) -> list[str]:
-    return ["*" if "*" in piece else "%" if "%" in piece else piece for piece in _TOKENS.findall(text)]
+def _pieces(text: str) -> list[str]:
+    pieces = _PIECES.findall(text)
+    if len(pieces) > _MOST_PIECES:
+        raise Refused(b"LIMIT", b"The pattern has too many wildcards")
+    return ["*" if "*" in piece else "%" if "%" in piece else piece for piece in pieces]
 
 
-def _matches(tokens: list[str], name: str) -> bool:
-    # All places that a match may have reached, so that no pattern takes more than a step for each place and token.
+def _matches(pieces: list[str], name: str) -> bool:
+    # All places that a match may have reached, so that no pattern takes more than a step for each place and piece.
     places = {0}
-    for piece in tokens:
+    for piece in pieces:
         if piece == "*":
             places = set(range(min(places), len(name) + 1))
         elif piece == "%":
-            places = {place for start in places for place in range(start, _level_end(name, start) + 1)}
+            places = _within_levels(places, name)
         else:
             places = {place + len(piece) for place in places if name.startswith(piece, place)}
         if not places:
@@ -50,9 +58,13 @@ def _matches(tokens: list[str], name: str) -> bool:
     return len(name) in places
 
 
-def _level_end(name: str, start: int) -> int:
-    end = name.find(FOLDER_SEPARATOR, start)
-    return len(name) if end < 0 else end
+def _within_levels(places: set[int], name: str) -> set[int]:
+    reached: set[int] = set()
+    for place in sorted(places):
+        if place not in reached:
+            end = name.find(FOLDER_SEPARATOR, place)
+            reached.update(range(place, (end if end >= 0 else len(name)) + 1))
+    return reached
 
 
 def list_lines(folders: Sequence[Folder], pattern: Pattern) -> list[bytes]:

@@ -10,6 +10,7 @@ from tempmaild.errors import NoSuchFolder, OutOfMemory
 from tempmaild.imap.dialogue import IN_FOLDER, LOGGED_IN, Command, Dialogue
 from tempmaild.imap.fetch_items import parse_fetch
 from tempmaild.imap.grammar import Parser, SyntaxProblem
+from tempmaild.imap.names import folder_name
 from tempmaild.imap.replies import SOME_GONE, Refused
 from tempmaild.imap.sequence import write_set
 
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from tempmaild.core.flags import Flags
-    from tempmaild.core.mailbox import Placement
+    from tempmaild.core.mailbox import Folder, Placement
     from tempmaild.imap.fetch_items import FetchRequest
+    from tempmaild.imap.message import Message
     from tempmaild.imap.view import View
 
 _BATCH = 100
@@ -50,6 +52,8 @@ async def _fetch(s: Dialogue, parser: Parser, *, by_uid: bool) -> bytes:
     wanted = parser.sequence_set()
     parser.space()
     request = _request(parser, by_uid=by_uid)
+    if by_uid:
+        await s.catch_up()
     indices = s.selected().indices(wanted, by_uid=by_uid)
     sent = 0
     for start in range(0, len(indices), _BATCH):
@@ -102,15 +106,22 @@ async def _fetch_some(s: Dialogue, request: FetchRequest, indices: Sequence[int]
             message.content = await s.inbox.content(folder_id, uid)
             if message.content is None:
                 continue
-        for piece in (request.with_flags() if uid in seen_now else request).response(message):
-            await s.send(piece)
+        await _send_response(s, request.with_flags() if uid in seen_now else request, message)
         message.content = None
         sent += 1
     return sent
 
 
+async def _send_response(s: Dialogue, request: FetchRequest, message: Message) -> None:
+    for piece in request.response(message):
+        await s.send(piece)
+        # Nothing can follow half of a response: if the rest of it fails, the session ends.
+        s.over = True
+    s.over = False
+
+
 async def _mark_seen(s: Dialogue, view: View, uids: Sequence[int]) -> frozenset[int]:
-    r"""Set \\Seen; give the UIDs of the messages that had it not."""
+    r"""Set \Seen; give the UIDs of the messages that had it not."""
     entries = await s.entries(uids)
     unseen = [uid for uid in uids if uid in entries and SEEN not in entries[uid].flags]
     if not unseen:
@@ -147,9 +158,8 @@ async def _store(s: Dialogue, parser: Parser, *, by_uid: bool) -> bytes:
     uids = [view.uids[index] for index in view.indices(wanted, by_uid=by_uid)]
     if not uids:
         return b"OK Stored"
-    if view.news:
-        # What others have changed is told first, so that what is then told apart is what this command changes.
-        await s.tell_news(expunges=False)
+    # What others did is told first, so that what is then told apart is what this command does.
+    await s.catch_up()
     flags = view.spelled(flags)
     before = await s.entries(uids) if silent else {}
     expected = {uid: change.apply(before[uid].flags, flags) for uid in uids if uid in before}
@@ -211,6 +221,7 @@ async def _move(s: Dialogue, parser: Parser, *, by_uid: bool) -> bytes:
     uids, name = _uids_and_folder(s, parser, by_uid=by_uid)
     s.selected().check_writable()
     placement = await _place(s, s.inbox.move, uids, name, by_uid=by_uid)
+    s.selected().news = True
     if placement:
         # RFC 6851 §4.3: where they are now is told before they are gone.
         s.say(b"* OK [COPYUID %b] Moved\r\n" % _copied(placement))
@@ -220,8 +231,7 @@ async def _move(s: Dialogue, parser: Parser, *, by_uid: bool) -> bytes:
 def _uids_and_folder(s: Dialogue, parser: Parser, *, by_uid: bool) -> tuple[list[int], str]:
     parser.space()
     wanted = parser.sequence_set()
-    parser.space()
-    name = s.folder_name(parser.astring())
+    name = folder_name(parser)
     parser.end()
     view = s.selected()
     return [view.uids[index] for index in view.indices(wanted, by_uid=by_uid)], name
@@ -236,18 +246,21 @@ async def _place(
     by_uid: bool,
 ) -> Placement | None:
     """Copy or move; None when there is nothing to be copied."""
-    await _target(s, name)
+    target = await _target(s, name)
     if not uids:
         return None
-    placement = await act(s.selected().folder.id, uids, name)
+    view = s.selected()
+    placement = await act(view.folder.id, uids, name)
+    if target.id == view.folder.id:
+        view.news = True
     if not placement.uids and not by_uid:
         raise Refused(*SOME_GONE)
     return placement if placement.uids else None
 
 
-async def _target(s: Dialogue, name: str) -> None:
+async def _target(s: Dialogue, name: str) -> Folder:
     try:
-        await s.inbox.folder(name)
+        return await s.inbox.folder(name)
     except NoSuchFolder:
         # RFC 9051 §6.3.12, §6.4.7
         raise Refused(b"TRYCREATE", b"There is no such mailbox; create it first") from None
@@ -269,18 +282,17 @@ async def append(s: Dialogue, parser: Parser) -> bytes:
         parser.space()
         parser.astring()
         parser.fail("Expected a message as a literal")
-    parser.space()
-    if parser.at_end():
+    if parser.rest() == b" ":
         # The name of the folder is a literal.
         await incoming.read_literal()
-    name = s.folder_name(parser.astring())
+    name = folder_name(parser)
     flags, internal_date = _append_arguments(parser)
     if incoming.size < 0:
         parser.fail("Expected a message as a literal")
     if incoming.size == 0:
         parser.fail("Expected a message that is not empty")
     _check_flags(flags)
-    await _target(s, name)
+    target = await _target(s, name)
     if incoming.size > s.shared.rules.longest_message:
         raise Refused(b"TOOBIG", b"The message is too large")
     reservation = s.shared.memory.reserve()
@@ -292,6 +304,8 @@ async def append(s: Dialogue, parser: Parser) -> bytes:
         placement = await s.inbox.append(name, content, flags, internal_date)
     finally:
         reservation.release()
+    if s.view is not None and s.view.folder.id == target.id:
+        s.view.news = True
     return b"OK [APPENDUID %d %d] Appended" % (placement.uid_validity, placement.uids[0][1])
 
 

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from tempmaild.imap.replies import BAD, Refused
-from tempmaild.net.conversation import FLOOD, Flood, Line, Octets
+from tempmaild.net.conversation import FLOOD, Flood, Line, LineTooLong, Octets
 
 if TYPE_CHECKING:
     from tempmaild.imap.dialogue import Dialogue
@@ -24,7 +24,7 @@ _PATIENCE = 60.0
 _LONGEST_WAIT = 3600.0
 
 _ANNOUNCEMENT = re.compile(rb"~?\{([0-9]{1,20})(\+?)\}\Z").search
-CONTINUE = b"+ Go on\r\n"
+_CONTINUE = b"+ Go on\r\n"
 
 
 class Incoming:
@@ -77,9 +77,9 @@ class Incoming:
     async def octets(self) -> bytes:
         """Read the octets that are announced, however many; the line after them is still to come."""
         if self._waits:
-            self._dialogue.say(CONTINUE)
+            self._dialogue.say(_CONTINUE)
         size, self.size = self.size, -1
-        return await Octets(size, _PATIENCE, _SLOWEST, _LONGEST_WAIT) if size else b""
+        return await self._octets(size, keep=True)
 
     async def end(self) -> None:
         """Read the rest of the line after the last literal.
@@ -102,9 +102,18 @@ class Incoming:
             most -= self.size
             if most < 0:
                 raise Flood
-            await Octets(self.size, _PATIENCE, _SLOWEST, _LONGEST_WAIT, keep=False)
-            self._take_line(await self._line())
+            await self._octets(self.size, keep=False)
+            try:
+                self._take_line(await self._line())
+            except LineTooLong:
+                # It was the last line of the command, and has been read past.
+                return
             self.fragments.clear()
+
+    def _octets(self, size: int, *, keep: bool) -> Octets:
+        if self._dialogue.logged_in:
+            return Octets(size, _PATIENCE, _SLOWEST, _LONGEST_WAIT, keep=keep)
+        return Octets(size, self._dialogue.patience, keep=keep)
 
     def _line(self) -> Line:
         return Line(self._dialogue.longest_line, self._dialogue.patience)

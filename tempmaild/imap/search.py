@@ -180,15 +180,16 @@ def in_addresses(field: str, text: str) -> Key:
 
     def answer(envelope: Envelope) -> bool:
         addresses: tuple[Address, ...] = getattr(envelope, field)
-        return bool(addresses) and wanted in folded(", ".join(map(_address_text, addresses)))
+        return bool(addresses) and wanted in folded(decode_words(b", ".join(map(_address_text, addresses))))
 
     return _of_envelope(answer)
 
 
-def _address_text(address: Address) -> str:
-    name, mailbox, host = (decode_words(text or b"") for text in (address.name, address.mailbox, address.host))
-    text = f"{mailbox}@{host}" if host else mailbox
-    return f"{name} <{text}>" if name else text
+def _address_text(address: Address) -> bytes:
+    text = address.mailbox or b""
+    if address.host:
+        text = b"%b@%b" % (text, address.host)
+    return b"%b <%b>" % (address.name, text) if address.name else text
 
 
 def sent_before(limit: date) -> Key:

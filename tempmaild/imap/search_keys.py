@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import date
 from encodings import aliases, normalize_encoding
 from typing import TYPE_CHECKING, Final
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from tempmaild.imap.grammar import Parser
     from tempmaild.imap.search import Key
 
+MOST_TEXTS: Final = 100
+"""Texts that one search may look for: each takes milliseconds on a large message."""
+
 
 def parse_search(parser: Parser, uids: Sequence[int], now: int) -> Key:
     """Read the arguments of SEARCH up to the end of the command.
@@ -26,7 +30,7 @@ def parse_search(parser: Parser, uids: Sequence[int], now: int) -> Key:
 
     Raises:
         SyntaxProblem: if they are none.
-        Refused: the CHARSET is not known.
+        Refused: the CHARSET is not known, or there are more than `MOST_TEXTS`.
     """
     codec = "utf-8"
     if parser.accept(b"CHARSET "):
@@ -41,13 +45,11 @@ def _codec(charset: bytes) -> str:
     # Only names of this table: `codecs.lookup` imports modules by names it is given and keeps every name for ever.
     name = normalize_encoding(charset.decode("latin-1")).lower()
     codec = aliases.aliases.get(name, name)
-    try:
-        if codec not in _CODECS:
-            raise LookupError
-        "a".encode(codec)
-    except LookupError:  # also for a codec that is none of texts, such as base64
-        raise Refused(b"BADCHARSET (US-ASCII UTF-8)", b"The charset is not known") from None
-    return codec
+    if codec in _CODECS:
+        with suppress(LookupError):  # a codec, but none of texts, such as base64
+            "a".encode(codec)
+            return codec
+    raise Refused(b"BADCHARSET (US-ASCII UTF-8)", b"The charset is not known")
 
 
 _CODECS: Final = frozenset(aliases.aliases.values())
@@ -60,7 +62,8 @@ class KeyReader:
         self._parser = parser
         self._uids = uids
         self._codec = codec
-        self.now = now
+        self._now = now
+        self._texts = 0
 
     def keys(self) -> Key:
         """Read one or more keys, all of which have to match."""
@@ -71,11 +74,12 @@ class KeyReader:
 
     def key(self) -> Key:
         """Read one key."""
+        first = self._parser.peek()
         self._parser.enter()
         if self._parser.accept(b"("):
             key = self.keys()
             self._parser.expect(b")")
-        elif self._parser.peek() in b"0123456789*":
+        elif first.isdigit() or first == b"*":
             key = self.numbers()
         else:
             key = self._named_key()
@@ -100,10 +104,10 @@ class KeyReader:
         self._parser.space()
         return self._parser.number(at_most=(1 << 63) - 1)
 
-    def interval(self) -> int:
-        """Read a number of seconds, at least 1 (RFC 5032 §3)."""
+    def moment(self) -> int:
+        """Read an age in seconds; gives the moment that long ago, UTC epoch seconds."""
         self._parser.space()
-        return self._parser.nz_number()
+        return self._now - self._parser.nz_number()
 
     def date(self) -> date:
         """Read a day."""
@@ -124,6 +128,9 @@ class KeyReader:
         """Read a text to be found."""
         self._parser.space()
         octets = self._parser.astring()
+        self._texts += 1
+        if self._texts > MOST_TEXTS:
+            raise Refused(b"LIMIT", b"There are too many texts to look for")
         try:
             return octets.decode(self._codec)
         except UnicodeDecodeError:
@@ -188,6 +195,7 @@ def _addresses(field: str) -> Callable[[KeyReader], Key]:
 _UNSEEN: Final = search.negation(search.has_flag(SEEN))
 _RECENT: Final = search.is_recent()
 
+# RFC 3501 §6.4.4
 _KEYS: Final[dict[bytes, Callable[[KeyReader], Key]]] = {
     b"ALL": _constant(search.everything()),
     b"ANSWERED": _constant(search.has_flag(ANSWERED)),
@@ -205,7 +213,7 @@ _KEYS: Final[dict[bytes, Callable[[KeyReader], Key]]] = {
     b"NEW": _constant(search.all_of([_RECENT, _UNSEEN])),
     b"NOT": lambda reader: search.negation(reader.argument()),
     b"OLD": _constant(search.negation(_RECENT)),
-    b"OLDER": lambda reader: search.before(reader.now - reader.interval() + 1),  # RFC 5032 §2
+    b"OLDER": lambda reader: search.before(reader.moment() + 1),  # RFC 5032 §2
     b"ON": _on,
     b"OR": _or,
     b"RECENT": _constant(_RECENT),
@@ -225,5 +233,5 @@ _KEYS: Final[dict[bytes, Callable[[KeyReader], Key]]] = {
     b"UNFLAGGED": _constant(search.negation(search.has_flag(FLAGGED))),
     b"UNKEYWORD": lambda reader: search.negation(search.has_keyword(reader.keyword())),
     b"UNSEEN": _constant(_UNSEEN),
-    b"YOUNGER": lambda reader: search.since(reader.now - reader.interval()),  # RFC 5032 §2
+    b"YOUNGER": lambda reader: search.since(reader.moment()),  # RFC 5032 §2
 }

@@ -33,7 +33,7 @@ async def check(_: Dialogue, parser: Parser) -> bytes:
 
 
 async def close(s: Dialogue, parser: Parser) -> bytes:
-    r"""Expunge what is \\Deleted without a word, and leave the folder."""
+    r"""Expunge what is \Deleted without a word, and leave the folder."""
     parser.end()
     view = s.selected()
     s.close_view()
@@ -51,21 +51,23 @@ async def unselect(s: Dialogue, parser: Parser) -> bytes:
 
 
 async def expunge(s: Dialogue, parser: Parser) -> bytes:
-    r"""Remove the messages that are \\Deleted."""
+    r"""Remove the messages that are \Deleted."""
     parser.end()
     view = _writable_view(s)
     await s.inbox.expunge(view.folder.id, None)
+    view.news = True
     return b"OK Expunged"
 
 
 async def uid_expunge(s: Dialogue, parser: Parser) -> bytes:
-    r"""Remove those of some messages that are \\Deleted."""
+    r"""Remove those of some messages that are \Deleted."""
     parser.space()
     wanted = parser.sequence_set()
     parser.end()
     view = _writable_view(s)
     uids = [view.uids[index] for index in view.indices(wanted, by_uid=True)]
     await s.inbox.expunge(view.folder.id, uids)
+    view.news = True
     return b"OK Expunged"
 
 
@@ -91,6 +93,7 @@ async def uid_search(s: Dialogue, parser: Parser) -> bytes:
 
 async def _search(s: Dialogue, parser: Parser) -> list[Message]:
     parser.space()
+    await s.catch_up()
     view = s.selected()
     key = parse_search(parser, view.uids, int(s.shared.clock()))
     entries = await s.entries(view.uids)

@@ -44,10 +44,6 @@ class SequenceSet:
                 merged.append((low, high))
         return merged
 
-    def contains(self, number: int, highest: int) -> bool:
-        """Tell whether `number` is in the set; to ask about many numbers, use `indices`."""
-        return any(low <= number <= high for low, high in self.resolve(highest))
-
     def greatest(self, highest: int) -> int:
         """Give the greatest number that the set names."""
         return max(last or highest for pair in self.ranges for last in pair)
@@ -72,7 +68,7 @@ def _ascending(ranges: tuple[tuple[int, int], ...], highest: int) -> Iterable[tu
 def write_set(numbers: Iterable[int]) -> bytes:
     """Write ascending numbers as a sequence set, runs as ranges: 3,5:7."""
     parts: list[str] = []
-    first = last = -1
+    first = last = -2
     for number in numbers:
         if number != last + 1:
             _write_run(parts, first, last)

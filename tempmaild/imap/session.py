@@ -10,11 +10,11 @@ from tempmaild.imap import auth, folders, messages, selected
 from tempmaild.imap.dialogue import LOGGED_IN, NOT_LOGGED_IN, Dialogue, State
 from tempmaild.imap.grammar import Parser, SyntaxProblem
 from tempmaild.imap.reading import Incoming
-from tempmaild.imap.replies import BAD, GONE, OUR_FAULT, Refusal, Refused, refusal_for, tagged
+from tempmaild.imap.replies import BAD, GONE, OUR_FAULT, WRONG_CREDENTIALS, Refusal, Refused, refusal_for, tagged
 from tempmaild.net.conversation import Flood, Interruption, Line, LineTooLong, ShuttingDown, TimedOut
 
 if TYPE_CHECKING:
-    from tempmaild.imap.dialogue import Command, Shared
+    from tempmaild.imap.dialogue import Shared
     from tempmaild.log import Log
     from tempmaild.net.conversation import Peer
 
@@ -44,7 +44,7 @@ class ImapSession(Dialogue):
 
     def __init__(self, peer: Peer, session_id: str, log: Log, shared: Shared) -> None:
         super().__init__(peer, session_id, log, shared)
-        self._command: Command | None = None
+        self._expunges = False
         self._problems = 0
 
     def capabilities(self) -> bytes:
@@ -86,7 +86,7 @@ class ImapSession(Dialogue):
     async def _answer(self, line: bytes) -> None:
         """Carry out the command that begins with this line."""
         self.tag = b"*"
-        self._command = None
+        self._expunges = False
         if line.endswith(b"}"):
             self.incoming = Incoming(self, line)
             parser = Parser(self.incoming.fragments)
@@ -137,7 +137,7 @@ class ImapSession(Dialogue):
             raise Refused(*_NOT_NOW)
         if command.private and not self.takes_passwords:
             raise Refused(*_TLS_FIRST)
-        self._command = command
+        self._expunges = command.expunges
         if self.incoming is not None and not command.takes_literals:
             await self.incoming.read_all()
         return await command.handler(self, parser)
@@ -151,12 +151,14 @@ class ImapSession(Dialogue):
         if refusal.condition is BAD:
             self._problems += 1
         ending = tagged(self.tag, refusal)
-        return ending + b"* BYE Too many failed logins\r\n" if self.over else ending
+        if self.over and refusal == WRONG_CREDENTIALS:
+            ending += b"* BYE Too many failed logins\r\n"
+        return ending
 
     async def _tell_news(self) -> None:
         """Tell the news of the selected folder; if that fails, the next command will."""
         try:
-            await self.tell_news(expunges=self._command is not None and self._command.expunges)
+            await self.tell_news(expunges=self._expunges)
         except (Interruption, MailboxGone):
             raise
         except Exception as error:  # the command was carried out and has to be answered

@@ -39,7 +39,8 @@ class View:
         uids: UIDs of the messages that the client was told of, by sequence number.
         modseq: up to which change of the folder this session has learnt.
         entries: entries by UID, without those that are known to be gone; all of them only if it `remembers` them.
-        news: whether there may be something to tell. Whoever changes the folder sets it.
+        news: whether there may be something to tell. Set by each change of the folder, and by the commands that
+            expect one, for the notice of it may come after their answer.
     """
 
     __slots__ = (

@@ -47,8 +47,9 @@ _PROXY_PATIENCE = 10.0
 _HANDSHAKE_PATIENCE = 60.0
 _STALLED = 300.0
 """Seconds after which a client that does not take what it asked for is given up."""
-_LINGER = 2.0
-"""Seconds for a client that still sends to read our last line; closing at once would make the kernel reset it."""
+_LINGER = 10.0
+"""Seconds for a client to take our last words. One that still sends is read from as long: otherwise the kernel would
+reset the connection."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class Connection(Protocol):
     """Carries one session: runs its coroutine until it waits, and goes on when it can."""
 
     __slots__ = (
-        "_address", "_at_end", "_conversation", "_entered", "_finished", "_input", "_listener", "_output_stalls",
+        "_address", "_at_end", "_conversation", "_finished", "_input", "_listener", "_network", "_output_stalls",
         "_reading", "_running", "_service", "_session", "_since", "_stopping", "_tls", "_waits_for", "connected",
         "transport",
     )  # fmt: skip
@@ -95,8 +96,9 @@ class Connection(Protocol):
         self._waits_for: object = None
         self._since = 0.0
         self._running = self._at_end = self._finished = self._stopping = False
-        self._output_stalls = self._tls = self._entered = False
+        self._output_stalls = self._tls = False
         self._reading = True
+        self._network: str | None = None
 
     # What Twisted calls
 
@@ -112,7 +114,7 @@ class Connection(Protocol):
         if self._finished:
             return
         self._input.append(data)
-        if isinstance(self._waits_for, Take):
+        if isinstance(self._waits_for, Take) and not self._output_stalls:
             self._run()
         elif len(self._input) > _MOST_UNREAD_INPUT:
             self._read(False)
@@ -132,7 +134,10 @@ class Connection(Protocol):
     def resumeProducing(self) -> None:
         """The client has caught up."""
         self._output_stalls = False
-        if isinstance(self._waits_for, (Drain, Take)):
+        self._since = time.monotonic()
+        if self._finished:
+            self._close()
+        elif isinstance(self._waits_for, (Drain, Take)):
             self._run()
 
     def stopProducing(self) -> None:
@@ -141,10 +146,12 @@ class Connection(Protocol):
     def readConnectionLost(self) -> None:
         """The client will send no more; what it has sent is still answered."""
         self._at_end = True
-        if isinstance(self._waits_for, Take):
-            self._finish()
-        elif self._finished:
+        if self._output_stalls:
+            return
+        if self._finished:
             self.transport.loseConnection()
+        elif isinstance(self._waits_for, Take):
+            self._finish()
 
     def writeConnectionLost(self) -> None:
         """Our own half-close is done."""
@@ -156,9 +163,9 @@ class Connection(Protocol):
         self._waits_for = None
         if not self._running:
             self._conversation.close()
-        if self._entered:
-            self._service.gate.leave(self._address)
-            self._entered = False
+        if self._network is not None:
+            self._service.gate.leave(self._network)
+            self._network = None
 
     # What the factory calls
 
@@ -166,14 +173,11 @@ class Connection(Protocol):
         """Give the client up if it takes too long; `now` as `time.monotonic` has it."""
         waited = now - self._since
         if self._finished:
-            if waited > _LINGER:
+            if waited > (_STALLED if self._output_stalls else _LINGER):
                 self.transport.abortConnection()
         elif self._output_stalls or isinstance(self._waits_for, (Drain, StartTls)):
             if waited > (_HANDSHAKE_PATIENCE if isinstance(self._waits_for, StartTls) else _STALLED):
                 self.transport.abortConnection()
-        elif isinstance(self._waits_for, Pause):
-            if waited >= self._waits_for.seconds:
-                self._run()
         elif isinstance(self._waits_for, Take) and waited > self._waits_for.allowance():
             self._run(TimedOut())
 
@@ -189,12 +193,12 @@ class Connection(Protocol):
         service = self._service
         if self._address and service.proxies and _is_in(self._address, service.proxies):
             self._address = await ProxyHeader(_PROXY_PATIENCE) or self._address
-        if not service.gate.enter(self._address):
+        self._network = service.gate.enter(self._address)
+        if self._network is None:
             service.log.warning("too-many-connections", client=self._address)
             if not service.implicit_tls:
                 self.transport.write(service.turned_away)
             return
-        self._entered = True
         peer = Peer(self._address, on_this_host=_is_on_this_host(self._address))
         session = service.make_session(peer, self._listener.next_session_id())
         session.wake = self._wake
@@ -262,7 +266,8 @@ class Connection(Protocol):
             self._waits_for = effect
             self._since = time.monotonic()
         if isinstance(effect, Take):
-            if self._at_end:
+            # While the output stalls, there may be input that was not looked at.
+            if self._at_end and not self._output_stalls:
                 self._finish()
             elif not self._reading and not self._output_stalls:
                 self._read(True)
@@ -270,15 +275,21 @@ class Connection(Protocol):
             self._start_tls()
         elif isinstance(effect, Deferred):
             effect.addBoth(self._happened)
+        elif isinstance(effect, Pause):
+            self._listener.call_later(effect.seconds, self._happened, None)
 
-    def _happened(self, result: object) -> None:  # noqa: ARG002 - the coroutine takes the result from the Deferred
+    def _happened(self, _result: object) -> None:  # the coroutine takes the result from the Deferred itself
         if not self._finished:
             self._run()
 
     def _start_tls(self) -> None:
-        self._input.clear()
+        early = self._input.take_all()
         self._tls = True
         self.transport.startTLS(self._service.certificate)
+        self._read(True)
+        if self._service.implicit_tls and early:
+            # A proxy may send the beginning of the handshake together with its header.
+            self.transport.protocol.dataReceived(early)
 
     def _flush(self) -> None:
         session = self._session
@@ -286,7 +297,24 @@ class Connection(Protocol):
             return
         data = b"".join(session.output)
         session.output.clear()
-        self.transport.write(data)
+        self._write(data)
+
+    def _write(self, data: bytes) -> None:
+        """Write at once what the socket takes, and leave the rest to the transport.
+
+        The transport by itself would ask the reactor first whether the socket is writable: two system calls and a
+        turn of the reactor for each answer, when nearly every answer fits.
+        """
+        transport = self.transport
+        if not (self._tls or transport.dataBuffer or transport._tempDataBuffer):  # noqa: SLF001
+            written = transport.writeSomeData(data)
+            if not isinstance(written, int):
+                # The connection is lost; the transport finds out when it is read from.
+                return
+            if written == len(data):
+                return
+            data = data[written:]
+        transport.write(data)
 
     def _finish(self) -> None:
         """Close the connection when what was said is on its way."""
@@ -294,10 +322,15 @@ class Connection(Protocol):
             return
         self._flush()
         self._finished = True
+        if not self._output_stalls:
+            self._close()
+
+    def _close(self) -> None:
         self._since = time.monotonic()
         self.transport.unregisterProducer()
-        if len(self._input) and not self._tls and not self._at_end:
+        if not (self._reading or self._at_end):
             self._read(True)
+        if self._input and not self._tls and not self._at_end:
             self.transport.loseWriteConnection()
         else:
             self.transport.loseConnection()
@@ -311,12 +344,17 @@ class Connection(Protocol):
 
 
 class Connections(ServerFactory):
-    """Makes the connections of one listener."""
+    """Makes the connections of one listener.
+
+    Args:
+        call_later: the reactor's, for sessions that pause.
+    """
 
     noisy = False
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, call_later: Callable[..., object]) -> None:
         self.service = service
+        self.call_later = call_later
         self.open: set[Connection] = set()
         # Unlike every other one, also after a restart.
         self._ids = map("{}{:x}".format, repeat(f"{secrets.token_hex(3)}-"), count(1))

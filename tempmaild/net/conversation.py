@@ -95,7 +95,7 @@ class Input:
         self._data, self._position = b"", 0
 
 
-class Effect(ABC, Generic[T]):
+class Effect(Generic[T]):
     """Something a session awaits from its connection; the result is a `T`."""
 
     __slots__ = ()
@@ -109,7 +109,8 @@ class Take(Effect[T]):
     """An effect that is fulfilled by input.
 
     `patience` is how many seconds the client has for the whole of it, however small the pieces it sends. With a
-    `minimum_rate` (octets a second) the time grows with what has arrived, up to `at_most` seconds.
+    `minimum_rate` (octets a second) the time grows with what has arrived, up to `at_most` seconds; `at_most` without
+    a rate is the time for the whole of it.
 
     A daemon that stops lets what is `under_way` come to its end, for a while.
     """
@@ -127,16 +128,17 @@ class Take(Effect[T]):
     def allowance(self) -> float:
         """Seconds from the moment this effect was awaited until the client is too slow."""
         if not self.minimum_rate:
-            return self.patience
+            return self.at_most or self.patience
         return min(self.patience + self.received / self.minimum_rate, self.at_most)
 
-    @abstractmethod
+    # No abstract base class: its `isinstance` takes longer than the whole rest of an effect.
     def take(self, source: Input) -> T | None:
         """Take what there is from `source`; the result once it is complete, else None.
 
         Raises:
             Interruption: for the session to handle.
         """
+        raise NotImplementedError
 
 
 class Line(Take[bytes]):
@@ -158,12 +160,14 @@ class Line(Take[bytes]):
 
     def take(self, source: Input) -> bytes | None:
         """Take a line."""
-        line = source.take_line(b"\r\n" if self.strict else b"\n")
+        terminator = b"\r\n" if self.strict else b"\n"
+        line = source.take_line(terminator)
         if line is None:
             self._drop_excess(source)
             return None
         if self._dropped or len(line) > self.limit + 1:
-            raise LineTooLong
+            # However the client cuts what it sends: the octets before the last one of the end count.
+            raise Flood if self._dropped + len(line) + len(terminator) - 1 > FLOOD else LineTooLong
         if not self.strict and line.endswith(b"\r"):
             line = line[:-1]
         if len(line) > self.limit:
@@ -171,12 +175,11 @@ class Line(Take[bytes]):
         return line
 
     def _drop_excess(self, source: Input) -> None:
-        if len(source) <= self.limit + 1:
-            return
-        # The last octet stays: it may be the CR of the line's end.
-        self._dropped += len(source.take(len(source) - 1))
-        if self._dropped > FLOOD:
+        if self._dropped + len(source) > FLOOD:
             raise Flood
+        if len(source) > self.limit + 1:
+            # The last octet stays: it may be the CR of the line's end.
+            self._dropped += len(source.take(len(source) - 1))
 
 
 class Octets(Take[bytes]):

@@ -34,27 +34,34 @@ class Gate:
     """Counts the connections of all listeners."""
 
     def __init__(self, rules: GateRules) -> None:
-        self.rules = rules
         self._all = 0
         self._of_network: Counter[str] = Counter()
+        self.change(rules)
+
+    def change(self, rules: GateRules) -> None:
+        """Hold whoever comes from now on against other limits."""
+        self._rules = rules
         self._network = lru_cache(maxsize=4096)(self._find_network)
 
-    def enter(self, address: str) -> bool:
-        """Let a connection in; False, and nothing counted, when there are too many."""
+    def enter(self, address: str) -> str | None:
+        """Let a connection in.
+
+        Returns:
+            Its network, "" when that has no limit; None, and nothing counted, when there are too many.
+        """
         network = self._network(address)
-        if self._all >= self.rules.connections:
-            return False
-        if network and self._of_network[network] >= self.rules.connections_per_network:
-            return False
+        if self._all >= self._rules.connections:
+            return None
+        if network and self._of_network[network] >= self._rules.connections_per_network:
+            return None
         self._all += 1
         if network:
             self._of_network[network] += 1
-        return True
+        return network
 
-    def leave(self, address: str) -> None:
-        """Count a connection out that was let in."""
+    def leave(self, network: str) -> None:
+        """Count a connection out that was let in, with what `enter` gave for it."""
         self._all -= 1
-        network = self._network(address)
         if network:
             self._of_network[network] -= 1
             if not self._of_network[network]:
@@ -65,7 +72,7 @@ class Gate:
         if not address:
             return ""
         ip = ipaddress.ip_address(address)
-        if any(ip in network for network in self.rules.exempt):
+        if any(ip in network for network in self._rules.exempt):
             return ""
-        prefix = self.rules.ipv4_prefix if ip.version == 4 else self.rules.ipv6_prefix
+        prefix = self._rules.ipv4_prefix if ip.version == 4 else self._rules.ipv6_prefix
         return str(ipaddress.ip_network((address, prefix), strict=False))

@@ -8,6 +8,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
+from twisted.internet import unix
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.task import LoopingCall, deferLater
@@ -57,10 +58,13 @@ class Listeners:
             self._add(service, str(address), partial(self._open, address))
 
     def adopt(self, service: Service, descriptors: Iterable[int]) -> None:
-        """Offer a service on sockets that systemd has opened."""
+        """Offer a service on sockets that systemd has opened.
+
+        Raises:
+            CannotListen: one of them is no such socket.
+        """
         for descriptor in descriptors:
-            adopt = partial(self._reactor.adoptStreamPort, descriptor, _family_of(descriptor))
-            self._add(service, f"fd:{descriptor}", adopt)
+            self._add(service, f"fd:{descriptor}", partial(self._adopt, descriptor))
 
     def start(self) -> None:
         """Start to look at the clock."""
@@ -90,7 +94,7 @@ class Listeners:
         return sum(len(connections.open) for connections in self._connections)
 
     def _add(self, service: Service, where: str, listen: Callable[[Connections], IListeningPort]) -> None:
-        connections = Connections(service)
+        connections = Connections(service, self._reactor.callLater)
         try:
             port = listen(connections)
         except (CannotListenError, OSError) as error:
@@ -107,9 +111,25 @@ class Listeners:
             )
             return unix
         tcp: Any = self._reactor.listenTCP(address.port, factory, _BACKLOG, address.host)
-        # Connections inherit it (Linux). Without it each answer to a half-read command waits 40 ms for an ACK.
-        tcp.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        _set_no_delay(tcp.socket)
         port: IListeningPort = tcp
+        return port
+
+    def _adopt(self, descriptor: int, factory: Connections) -> IListeningPort:
+        handed = socket.socket(fileno=descriptor)
+        handed.setblocking(False)
+        adopted: Any
+        if handed.family == socket.AF_UNIX:
+            # Twisted would change the mode of the socket's file and remove it in the end; it is not ours. Under a
+            # name without a file it leaves it alone.
+            adopted = unix.Port(b"\0fd:%d" % descriptor, cast("Any", factory), _BACKLOG, reactor=self._reactor)
+            adopted._preexistingSocket = handed  # noqa: SLF001 - as Port._fromListeningDescriptor does it
+            adopted.startListening()
+        else:
+            _set_no_delay(handed)
+            with handed:
+                adopted = self._reactor.adoptStreamPort(descriptor, handed.family, factory)
+        port: IListeningPort = adopted
         return port
 
     def _look_at_clock(self) -> None:
@@ -129,7 +149,6 @@ def handed_over(environ: Mapping[str, str]) -> dict[str, list[int]]:
     return sockets
 
 
-def _family_of(descriptor: int) -> int:
-    with socket.socket(fileno=os.dup(descriptor)) as handed:
-        handed.setblocking(False)
-        return handed.family
+def _set_no_delay(listening: socket.socket) -> None:
+    """Have connections inherit it (Linux): else each answer to a half-read command waits 40 ms for an ACK."""
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

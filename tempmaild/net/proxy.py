@@ -19,6 +19,8 @@ _LONGEST_LINE = 107  # §2.1, with its CRLF
 _LONGEST_HEADER = 4096  # of version 2; addresses take at most 232, the rest are extensions that nobody here reads
 _LOCAL, _PROXY = 0x20, 0x21
 _TCP4, _TCP6 = 0x11, 0x21
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_FAMILIES: dict[bytes, type[_Address]] = {b"TCP4": ipaddress.IPv4Address, b"TCP6": ipaddress.IPv6Address}
 
 
 class NotProxied(Interruption):
@@ -64,18 +66,29 @@ class ProxyHeader(Take[str]):
             return None
         source.take(16 + length)
         octets = {_TCP4: 4, _TCP6: 16}.get(family, 0) if command == _PROXY else 0
-        if length < 2 * octets:
+        if not octets:
+            return ""
+        if length < 2 * octets + 4:  # two addresses, two ports
             raise NotProxied
-        return str(ipaddress.ip_address(data[16 : 16 + octets])) if octets else ""
+        return _text_of(ipaddress.ip_address(data[16 : 16 + octets]))
 
 
 def _address_of(words: list[bytes]) -> str:
     """Give the source address of a version 1 header (§2.1)."""
     if words[1] == b"UNKNOWN":
         return ""
-    if len(words) != 6 or words[1] not in {b"TCP4", b"TCP6"}:
+    family = _FAMILIES.get(words[1])
+    if family is None or len(words) != 6:
         raise NotProxied
     try:
-        return str(ipaddress.ip_address(words[2].decode("ascii")))
+        source, _ = (family(word.decode("ascii")) for word in words[2:4])
     except ValueError:
         raise NotProxied from None
+    if not all(word.isdigit() and int(word) < 1 << 16 for word in words[4:]):
+        raise NotProxied
+    return _text_of(source)
+
+
+def _text_of(address: _Address) -> str:
+    """Give an address as text; a proxy that listens on IPv6 alone names IPv4 clients in their mapped form."""
+    return str((address.version == 6 and address.ipv4_mapped) or address)

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from tempmaild.core.mailbox import INBOX
-from tempmaild.errors import MailboxGone, ReadOnly, TempmaildError, WrongCredentials
+from tempmaild.errors import MailboxGone, MaildropLocked, ReadOnly, TempmaildError, WrongCredentials
 from tempmaild.net.conversation import (
     Drain,
     Flood,
     Interruption,
     Line,
     LineTooLong,
+    Pause,
     Session,
     ShuttingDown,
     StartTls,
@@ -33,6 +34,9 @@ MOST_FAILED_LOGINS = 3
 
 _DAY = 86_400
 _SLICE = 1 << 18
+_LOCK_ATTEMPTS = 100
+_LOCK_INTERVAL = 0.02
+"""Seconds between two attempts to take the maildrop."""
 _HTTP = frozenset({b"GET", b"POST", b"HEAD", b"PUT", b"PATCH", b"DELETE", b"OPTIONS", b"CONNECT", b"TRACE"})
 
 
@@ -247,7 +251,7 @@ class Pop3Session(Session):
             self._refuse_login(name)
             return
         try:
-            inbox.lock_maildrop()
+            await _lock_maildrop(inbox)
             folder = await inbox.folder(INBOX)
             self._maildrop = Maildrop(folder, await inbox.entries(folder))
         except BaseException:
@@ -380,3 +384,19 @@ class Pop3Session(Session):
         b"TOP": Command(TRANSACTION, _top),  # RFC 1939 §7
         b"UIDL": Command(TRANSACTION, _uidl),  # RFC 1939 §7
     }
+
+
+async def _lock_maildrop(inbox: Inbox) -> None:
+    """Take the maildrop, and wait a little if another session has it: most are over in a moment.
+
+    Raises:
+        MaildropLocked: the other session goes on.
+    """
+    for _ in range(_LOCK_ATTEMPTS):
+        try:
+            inbox.lock_maildrop()
+        except MaildropLocked:
+            await Pause(_LOCK_INTERVAL)
+        else:
+            return
+    inbox.lock_maildrop()

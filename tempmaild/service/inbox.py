@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from tempmaild.core import address as addresses
 from tempmaild.core import secret as secrets
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from tempmaild.store.access import Access
     from tempmaild.store.messages import FlagResult
     from tempmaild.store.queries import Queries
+    from tempmaild.store.transaction import Change
+
+T = TypeVar("T")
 
 _LONGEST_FOLDER_NAME = 255
 _DEEPEST_FOLDER = 20
@@ -172,7 +175,7 @@ class Inbox:
         await self._check_writable()
         if _folder_name(name) == INBOX:
             raise FolderRefused("INBOX cannot be deleted")
-        await self._access.write(DeleteFolder(self.mailbox.id, name))
+        await self._write(DeleteFolder(self.mailbox.id, name))
 
     async def rename_folder(self, old: str, new: str) -> None:
         """Rename a folder and those below it; INBOX stays and only gives its messages away (RFC 9051 §6.3.6).
@@ -184,9 +187,9 @@ class Inbox:
         """
         await self._check_writable()
         old, new = _folder_name(old), _new_folder_name(new)
-        if new.startswith(old + FOLDER_SEPARATOR):
+        if old != INBOX and new.startswith(old + FOLDER_SEPARATOR):
             raise FolderRefused("a folder cannot be put below itself")
-        await self._access.write(RenameFolder(self.mailbox.id, old, new))
+        await self._write(RenameFolder(self.mailbox.id, old, new))
 
     async def subscribe(self, name: str, subscribed: bool) -> None:
         """Put a folder on the owner's list, or take it off.
@@ -195,7 +198,7 @@ class Inbox:
             NoSuchFolder: it is not there.
         """
         await self._check_writable()
-        await self._access.write(Subscribe(self.mailbox.id, _folder_name(name), subscribed))
+        await self._write(Subscribe(self.mailbox.id, _folder_name(name), subscribed))
 
     # Messages of a folder
 
@@ -203,7 +206,10 @@ class Inbox:
         """Give the messages of a folder by ascending UID."""
         await self._check_alive()
         read = self._access.read_long if folder.messages > _MANY else self._access.read
-        return await read(self._queries.entries, folder.id)
+        entries = await read(self._queries.entries, folder.id)
+        if not entries:
+            await self._check_exists()
+        return entries
 
     async def changes(self, folder_id: int, since: int) -> Changes:
         """Give what has happened in a folder since a modification sequence.
@@ -221,12 +227,18 @@ class Inbox:
     async def summaries(self, folder_id: int, uids: Sequence[int]) -> dict[int, Summary]:
         """Give the summaries of those messages that are still there; ask for at most 500 at once."""
         await self._check_alive()
-        return await self._access.read(self._queries.summaries, folder_id, uids)
+        summaries = await self._access.read(self._queries.summaries, folder_id, uids)
+        if not summaries:
+            await self._check_exists()
+        return summaries
 
     async def content(self, folder_id: int, uid: int) -> bytes | None:
         """Give a message as it arrived, None when it is gone."""
         await self._check_alive()
-        return await self._access.read(self._queries.content, folder_id, uid)
+        content = await self._access.read(self._queries.content, folder_id, uid)
+        if content is None:
+            await self._check_exists()
+        return content
 
     async def change_flags(
         self,
@@ -242,7 +254,7 @@ class Inbox:
             NoSuchFolder: the folder was deleted.
         """
         await self._check_writable()
-        return await self._access.write(ChangeFlags(folder_id, tuple(uids), change, flags, unchanged_since))
+        return await self._write(ChangeFlags(folder_id, tuple(uids), change, flags, unchanged_since))
 
     async def append(self, folder_name: str, content: bytes, flags: Flags, internal_date: int | None) -> Placement:
         """Put a message into a folder; bare CR and LF become CRLF.
@@ -261,7 +273,7 @@ class Inbox:
         if len(content) > self._logins.longest_message:
             raise MessageTooLarge(f"{len(content)} octets")
         message = await pack_message(self._access, content)
-        return await self._access.write(Append(folder.id, message, flags, internal_date))
+        return await self._write(Append(folder.id, message, flags, internal_date))
 
     async def copy(self, folder_id: int, uids: Sequence[int], to_name: str) -> Placement:
         """Copy messages with their flags and dates, all or none.
@@ -271,7 +283,7 @@ class Inbox:
         """
         await self._check_writable()
         target = await self.folder(to_name)
-        return await self._access.write(Copy(folder_id, tuple(uids), target.id))
+        return await self._write(Copy(folder_id, tuple(uids), target.id))
 
     async def move(self, folder_id: int, uids: Sequence[int], to_name: str) -> Placement:
         """Copy messages and remove the originals as one change (RFC 6851).
@@ -281,7 +293,7 @@ class Inbox:
         """
         await self._check_writable()
         target = await self.folder(to_name)
-        return await self._access.write(Move(folder_id, tuple(uids), target.id))
+        return await self._write(Move(folder_id, tuple(uids), target.id))
 
     async def expunge(self, folder_id: int, uids: Sequence[int] | None) -> list[int]:
         r"""Remove messages that are \\Deleted, of `uids` if given; the UIDs that are gone.
@@ -290,7 +302,7 @@ class Inbox:
             NoSuchFolder: the folder was deleted.
         """
         await self._check_writable()
-        return await self._access.write(Remove(folder_id, None if uids is None else tuple(uids), having=DELETED))
+        return await self._write(Remove(folder_id, None if uids is None else tuple(uids), having=DELETED))
 
     async def remove(self, folder_id: int, uids: Sequence[int]) -> list[int]:
         """Remove messages whatever their flags; the UIDs that are gone.
@@ -299,7 +311,7 @@ class Inbox:
             NoSuchFolder: the folder was deleted.
         """
         await self._check_writable()
-        return await self._access.write(Remove(folder_id, tuple(uids)))
+        return await self._write(Remove(folder_id, tuple(uids)))
 
     # The session's own
 
@@ -330,6 +342,13 @@ class Inbox:
             self._logins.hub.unwatch(*self._watched)
             self._watched = None
 
+    async def _write(self, change: Change[T]) -> T:
+        try:
+            return await self._access.write(change)
+        except NoSuchFolder:
+            await self._check_exists()
+            raise
+
     async def _check_alive(self) -> None:
         if self._logins.clock() >= self._expires_at:
             # Its time may have been extended since the login.
@@ -348,10 +367,15 @@ class Inbox:
 
 def _folder_name(name: str) -> str:
     """INBOX is one folder however it is written (RFC 9051 §5.1)."""
+    if "\0" in name:
+        # No folder has it, and PostgreSQL has no way to ask for it.
+        raise NoSuchFolder(name)
     return INBOX if name.upper() == INBOX else name
 
 
 def _new_folder_name(name: str) -> str:
+    if any(ord(c) < 32 or c in "*%\x7f" for c in name):
+        raise FolderRefused("the name has wildcards or control characters")
     levels = name.split(FOLDER_SEPARATOR)
     levels[0] = _folder_name(levels[0])
     name = FOLDER_SEPARATOR.join(levels)
@@ -359,6 +383,6 @@ def _new_folder_name(name: str) -> str:
         raise FolderExists(INBOX)
     if not all(levels) or len(levels) > _DEEPEST_FOLDER:
         raise FolderRefused("a level of the hierarchy has no name, or there are too many")
-    if len(name.encode()) > _LONGEST_FOLDER_NAME or any(ord(c) < 32 or c in "*%\x7f" for c in name):
-        raise FolderRefused("the name is too long, or has wildcards or control characters")
+    if len(name.encode()) > _LONGEST_FOLDER_NAME:
+        raise FolderRefused("the name is too long")
     return name

@@ -9,7 +9,7 @@ from msgspec import Struct
 from tempmaild.core import address as addresses
 from tempmaild.core import naming
 from tempmaild.core import secret as secrets
-from tempmaild.core.mailbox import Mailbox
+from tempmaild.core.mailbox import Folder, Mailbox
 from tempmaild.errors import AddressTaken, NoSuchDomain, NoSuchMailbox
 from tempmaild.store.mailboxes import AddDomain, CreateMailbox, DestroyMailbox, RemoveDomain
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from tempmaild.core import summary as summaries
 from tempmaild.core.delivery import Message
 from tempmaild.core.lines import with_crlf
-from tempmaild.store.codec import pack
 
 if TYPE_CHECKING:
     from tempmaild.store.access import Access
@@ -17,7 +16,7 @@ _LARGE = 128 << 10
 
 
 async def pack_message(access: Access, content: bytes) -> Message:
-    """Summarise and compress a message."""
+    """Summarise a message."""
     if len(content) > _LARGE:
         return await access.read_long(_pack, content)
     return _pack(content)
@@ -25,6 +24,4 @@ async def pack_message(access: Access, content: bytes) -> Message:
 
 def _pack(content: bytes) -> Message:
     content = with_crlf(content)
-    codec, packed = pack(content)
-    summary = summaries.encode(summaries.summarise(content))
-    return Message(codec, packed, summary, len(content), not content.endswith(b"\r\n"))
+    return Message(content, summaries.encode(summaries.summarise(content)))

@@ -178,7 +178,7 @@ class Smtp(_Section):
         100, ge=0, le=_MIB, description="Bytes a second; a client that sends a message more slowly is disconnected."
     )
     max_messages_per_connection: Count = Field(
-        1000, ge=0, le=1_000_000, description="Messages in one connection (RFC 9422 MAILMAX); 0 is no limit."
+        1000, ge=0, le=999_999, description="Messages in one connection (RFC 9422 MAILMAX); 0 is no limit."
     )
 
 

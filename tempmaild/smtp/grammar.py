@@ -7,7 +7,6 @@ import re
 from typing import NamedTuple
 
 _LONGEST_PATH = 256  # RFC 5321 §4.5.3.1.3, with its brackets
-_LONGEST_LOCAL_PART = 64  # §4.5.3.1.1
 _LONGEST_DOMAIN = 255  # §4.5.3.1.2
 _LARGEST_SIZE_DIGITS = 20  # RFC 1870 §4
 
@@ -18,6 +17,7 @@ _LABEL = r"[A-Za-z0-9_\u0080-\U0010FFFF](?:[A-Za-z0-9_\-\u0080-\U0010FFFF]*[A-Za
 _DOMAIN = rf"{_LABEL}(?:\.{_LABEL})*\.?"
 _LITERAL = r"\[[\x21-\x5a\x5e-\x7e]+\]"
 # The source route is "deprecated, and MUST be ignored" (§4.1.1.3, appendix C).
+_BRACKETS = re.compile(rb'<(?:[^<>"]++|"(?:[^"\\]|\\.)*+")*+>')
 _PATH = re.compile(
     rf"<(?:@{_DOMAIN}(?:,@{_DOMAIN})*:)?(?P<local>{_DOT_STRING}|{_QUOTED})@(?P<domain>{_DOMAIN}|{_LITERAL})>"
 )
@@ -70,8 +70,9 @@ class MailParameters(NamedTuple):
 
 def split_command(line: bytes) -> tuple[bytes, bytes]:
     """Give the verb in upper case, and the rest of the line."""
-    verb, _, argument = line.partition(b" ")
-    return verb.upper(), argument.strip(b" \t")
+    # §4.1.1: white space before the end of the line is tolerated.
+    verb, _, argument = line.rstrip(b" \t").partition(b" ")
+    return verb.upper(), argument.lstrip(b" \t")
 
 
 def helo_name(argument: bytes) -> str:
@@ -127,14 +128,14 @@ def _split_path(argument: bytes, keyword: bytes) -> tuple[bytes, bytes]:
     if argument[: len(keyword)].upper() != keyword:
         raise SyntaxProblem(f"{keyword.decode()}<address> is expected")
     rest = argument[len(keyword) :].lstrip(b" ")
-    # A quoted local part may hold ">" and spaces; the path ends at the first bracket behind its domain.
-    end = rest.find(b">", rest.rfind(b'"') + 1 if rest.startswith(b'<"') else 0)
-    if not rest.startswith(b"<") or end < 0:
+    # A quoted local part may hold brackets and spaces.
+    match = _BRACKETS.match(rest)
+    if match is None:
         raise SyntaxProblem("the address must stand in angle brackets")
-    parameters = rest[end + 1 :]
+    parameters = rest[match.end() :]
     if parameters and not parameters.startswith(b" "):
         raise SyntaxProblem("a space must follow the address")
-    return rest[: end + 1], parameters.strip(b" ")
+    return match[0], parameters.strip(b" ")
 
 
 def _path(text: bytes) -> Path:
@@ -145,7 +146,8 @@ def _path(text: bytes) -> Path:
     if match is None or len(text) > _LONGEST_PATH:
         raise SyntaxProblem("this is not an address")
     local_part, domain = match["local"], match["domain"]
-    if len(local_part.encode()) > _LONGEST_LOCAL_PART or len(domain.encode()) > _LONGEST_DOMAIN:
+    # The 64 octets of a local part (§4.5.3.1.1) are what everybody has to take; senders do have longer ones.
+    if len(domain.encode()) > _LONGEST_DOMAIN:
         raise SyntaxProblem("the address is too long")
     if domain.startswith("["):
         _check_literal(domain[1:-1])
@@ -169,7 +171,7 @@ def _mail_parameters(text: bytes) -> MailParameters:
     if not text:
         return MailParameters()
     size, utf8 = 0, False
-    for word in text.split():
+    for word in filter(None, text.split(b" ")):
         match = _KEYWORD.fullmatch(word)
         if match is None:
             raise SyntaxProblem("a parameter is KEYWORD or KEYWORD=VALUE")

@@ -20,7 +20,7 @@ from tempmaild.errors import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-NOT_OUR_FAULT = b"451 4.3.0 Something went wrong here; please try again later\r\n"
+OUR_FAULT = b"451 4.3.0 Something went wrong here; please try again later\r\n"
 
 # The first that fits counts: what is not in the table is a defect of ours to the client, and it may try again.
 _ERRORS: Sequence[tuple[type[TempmaildError], bytes]] = (
@@ -41,7 +41,7 @@ def reply_to(error: TempmaildError) -> bytes:
     for kind, reply in _ERRORS:
         if isinstance(error, kind):
             return reply
-    return NOT_OUR_FAULT
+    return OUR_FAULT
 
 
 def multiline(code: int, lines: Sequence[str]) -> bytes:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from tempmaild.core.lines import has_bare_ends, has_line_over
-from tempmaild.errors import NoSuchMailbox, OutOfMemory, TempmaildError
+from tempmaild.errors import MessageTooLarge, NoSuchMailbox, OutOfMemory, TempmaildError
 from tempmaild.net.conversation import (
     DotData,
     Flood,
+    Interruption,
     Line,
     LineTooLong,
     Pause,
@@ -126,11 +127,10 @@ class SmtpSession(Session):
         """Hold the dialogue."""
         rules = self.rules
         self.say(f"220 {rules.host} {'LMTP' if rules.lmtp else 'ESMTP'} tempmaild\r\n".encode())
-        command_line = _LONGEST_COMMAND
         try:
             while True:
                 try:
-                    line = await Line(command_line, rules.patience, strict=True)
+                    line = await Line(_LONGEST_COMMAND, rules.patience, strict=True)
                 except LineTooLong:
                     await self._refuse(b"500 5.5.2 The line is too long\r\n")
                 else:
@@ -165,6 +165,11 @@ class SmtpSession(Session):
             except TempmaildError as error:
                 self.log.info("refused", session=self.id, verb=verb, reason=type(error).__name__, text=error)
                 await self._refuse(replies.reply_to(error))
+            except (Interruption, Goodbye):
+                raise
+            except Exception as error:  # a defect of ours ends a command, not the session
+                self.log.failure("command-failed", error, session=self.id, verb=verb)
+                await self._refuse(replies.OUR_FAULT)
 
     def _commands(self) -> dict[bytes, Command]:
         return LMTP_COMMANDS if self.rules.lmtp else SMTP_COMMANDS
@@ -179,7 +184,10 @@ class SmtpSession(Session):
             await self._refuse(b"500 5.5.2 The command is not recognised\r\n")
 
     async def _refuse(self, reply: bytes) -> None:
-        """Say that something cannot be done, and hold it against the client."""
+        """Say that something cannot be done, and hold it against the client, unless it may try again."""
+        if reply.startswith(b"4"):
+            self.say(reply)
+            return
         self._errors += 1
         if self._errors >= self.rules.hard_errors:
             self.log.info("too-many-errors", session=self.id, client=self.peer.address)
@@ -294,7 +302,7 @@ class SmtpSession(Session):
         """Tell nobody who has a mailbox here."""
         if not argument:
             raise SyntaxProblem("VRFY takes an address")
-        self.say(b"252 2.5.2 Try RCPT; this is not verified here\r\n")
+        self.say(b"252 2.0.0 Try RCPT; this is not verified here\r\n")
 
     async def help(self, _argument: bytes) -> None:  # RFC 5321 §4.1.1.8
         """List the commands."""
@@ -314,12 +322,14 @@ class SmtpSession(Session):
         rules = self.rules
         reservation = self._memory.reserve()
         self._messages += 1
-        message_id = f"{self.id}.{self._messages}"
+        message_id = f"{self.id}-{self._messages}"  # an atom, as RFC 5321 §4.4 wants it
         try:
-            data = await DotData(
-                rules.largest_message, reservation, rules.patience, rules.minimum_rate, rules.data_patience
-            )
+            # RFC 1870 §3: doubled dots do not count. They are at most a quarter of what comes: "..", CR, LF.
+            largest = rules.largest_message * 4 // 3
+            data = await DotData(largest, reservation, rules.patience, rules.minimum_rate, rules.data_patience)
             content = _without_stuffing(data)
+            if len(content) > rules.largest_message:
+                raise MessageTooLarge(f"{len(content)} octets")
             refusal = self._objection(content)
             if refusal:
                 self._log_refusal(transaction, message_id, refusal.decode().strip())
@@ -329,6 +339,11 @@ class SmtpSession(Session):
         except TempmaildError as error:
             self._log_refusal(transaction, message_id, type(error).__name__, text=error)
             await self._answer(transaction, replies.reply_to(error))
+        except (Interruption, Goodbye):
+            raise
+        except Exception as error:  # a defect of ours ends a message, not the session
+            self.log.failure("message-failed", error, session=self.id, id=message_id)
+            await self._answer(transaction, replies.OUR_FAULT)
         finally:
             reservation.release()
 
@@ -339,6 +354,7 @@ class SmtpSession(Session):
         )
         if not reached:
             raise NoSuchMailbox("all mailboxes were destroyed meanwhile")
+        self._errors = 0
         self.log.info(
             "accepted",
             session=self.id,

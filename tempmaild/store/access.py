@@ -21,7 +21,11 @@ class Access(Protocol):
     """Reads and writes that are awaited."""
 
     def read(self, query: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
-        """Run a short indexed query."""
+        """Run a short indexed query.
+
+        Raises:
+            TempmaildError: what the query says; `StoreFailed` when the database failed.
+        """
 
     def read_long(self, query: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
         """Run what may take more than a millisecond: a query over much, or work on much data."""
@@ -44,7 +48,10 @@ class Immediate:
 
     async def read(self, query: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a query."""
-        return query(*args, **kwargs)
+        try:
+            return query(*args, **kwargs)
+        except self._db.failures as error:
+            raise StoreFailed(str(error)) from error
 
     read_long = read
 

@@ -1,22 +1,26 @@
-"""Opening a database: SQLite or PostgreSQL, tuned, and migrated to the schema of this program."""
+"""Plain SQL on SQLite or PostgreSQL, past peewee's query objects, which cost more than the query."""
 
 from __future__ import annotations
 
-import shutil
+import json
+import sqlite3
+from abc import ABC, abstractmethod
+from contextlib import contextmanager
 from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from peewee import Database, PostgresqlDatabase, SqliteDatabase
-from playhouse.migrations import Runner
-
-from tempmaild.errors import StoreFailed
+import psycopg
+from peewee import Database, PeeweeException, PostgresqlDatabase, SqliteDatabase
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import TransactionStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
-MIGRATIONS = Path(__file__).with_name("migrations")
+_CHANNEL = "tempmaild"
+"""Where processes on one PostgreSQL database tell each other in which folders something has happened."""
 
 _SQLITE_PRAGMAS = {
     "journal_mode": "wal",
@@ -33,57 +37,40 @@ _SQLITE_PRAGMAS = {
 _LOCK_PATIENCE = 30
 """Seconds that a writer waits for another process (the command line beside the daemon)."""
 
+_POSTGRES_OPTIONS: dict[str, Any] = {
+    "application_name": "tempmaild",
+    "client_encoding": "utf8",
+    # Seconds, and milliseconds for the last: a server that went without a word is noticed in half a minute.
+    "connect_timeout": 10,
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+_LONGEST_PAYLOAD = 7999
+"""Octets that a NOTIFY can carry."""
 
-def open_database(url: str, sqlite_path: Path) -> Database:
-    """Open the database that `url` names, the SQLite file when it is empty, and bring its schema up to date.
 
-    Raises:
-        StoreFailed: it cannot be opened, or was made by a newer program.
+class Handle(ABC):
+    """A database, by the calling thread's own connection. Parameters are written `?` for both kinds.
+
+    Attributes:
+        sqlite: whether this is SQLite, where a short read takes less time than a change of threads.
+        among: the condition that a column's value is in a list; `listed` makes the list its parameter.
+        failures: what is raised when the database fails.
+        interferences: what is raised when another process came in between; a second attempt finds things in order.
     """
-    if url:
-        database: Database = PostgresqlDatabase(url, prefer_psycopg3=True)
-    else:
-        database = SqliteDatabase(str(sqlite_path), pragmas=_SQLITE_PRAGMAS, timeout=_LOCK_PATIENCE)
-    try:
-        database.connect(reuse_if_open=True)
-        _migrate(database, sqlite_path)
-    except StoreFailed:
-        raise
-    except Exception as error:
-        raise StoreFailed(f"cannot open the database: {error}") from error
-    return database
 
-
-def _migrate(database: Database, sqlite_path: Path) -> None:
-    runner = Runner(database, str(MIGRATIONS))
-    status = runner.status()
-    unknown = [migration.name for migration in status if migration.path is None]
-    if unknown:
-        raise StoreFailed(f"the database was made by a newer tempmaild (it has {', '.join(unknown)})")
-    pending = [migration for migration in status if not migration.applied]
-    if not pending:
-        return
-    if len(pending) < len(status) and isinstance(database, SqliteDatabase):
-        _back_up(database, sqlite_path.with_suffix(f".before-{pending[0].name}.db"))
-    runner.up()
-
-
-def _back_up(database: SqliteDatabase, target: Path) -> None:
-    target.unlink(missing_ok=True)
-    database.execute_sql("VACUUM INTO ?", (str(target),))
-    shutil.copymode(database.database, target)
-
-
-class Handle:
-    """Plain SQL on the calling thread's connection, past peewee's query objects, which cost more than the query."""
+    sqlite: ClassVar[bool]
+    among: ClassVar[str]
+    failures: ClassVar[tuple[type[Exception], ...]]
+    interferences: ClassVar[tuple[type[Exception], ...]]
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self.sqlite = isinstance(database, SqliteDatabase)
-        self._text: Callable[[str], str] = str if self.sqlite else _for_psycopg
 
     def rows(self, sql: str, *parameters: object) -> list[Any]:
-        """Give all rows. Parameters are written `?` for both databases."""
+        """Give all rows."""
         rows: list[Any] = self._execute(sql, parameters).fetchall()
         return rows
 
@@ -96,27 +83,190 @@ class Handle:
         changed: int = self._execute(sql, parameters).rowcount
         return changed
 
-    def many(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
+    @abstractmethod
+    def many(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
         """Run `sql` once for each of `rows`."""
-        self.database.connection().cursor().executemany(self._text(sql), rows)
 
-    def transaction(self) -> AbstractContextManager[object]:
-        """Give a context whose end is a commit, or a rollback if it raises."""
-        # IMMEDIATE waits for another process's write lock; a deferred transaction would fail when it starts to write.
-        context: AbstractContextManager[object] = self.database.atomic(*(("IMMEDIATE",) if self.sqlite else ()))
-        return context
+    @abstractmethod
+    def listed(self, values: Collection[int]) -> object:
+        """Make the parameter of `among`."""
 
-    def others_version(self) -> int:
-        """Give a number that changes when another connection than this thread's has changed an SQLite database."""
-        row = self.row("PRAGMA data_version") if self.sqlite else None
-        return row[0] if row else 0
+    @abstractmethod
+    def transaction(self) -> AbstractContextManager[None]:
+        """Give a context whose end is a durable commit, or a rollback if it raises."""
+
+    @abstractmethod
+    def announce(self, folder_ids: Collection[int]) -> None:
+        """Have other processes told, with the commit, in which folders something has happened."""
+
+    @abstractmethod
+    def others(self) -> set[int] | None:
+        """Give the folders in which other processes have done something since the last call; None for anywhere."""
+
+    @property
+    def alarms(self) -> tuple[Any, ...]:
+        """What becomes readable when `others` has news; without it one has to ask."""
+        return ()
+
+    @property
+    def lost(self) -> bool:
+        """Whether the connection was lost, and is made again when it is next used."""
+        return self.database.is_closed()
 
     def close(self) -> None:
         """Close the calling thread's connection."""
         self.database.close()
 
+    @abstractmethod
+    def _execute(self, sql: str, parameters: Sequence[object]) -> Any: ...
+
+
+class SqliteHandle(Handle):
+    """SQLite in a file."""
+
+    sqlite = True
+    # One text for lists of any length, and no bound on it, unlike a row of question marks.
+    among = "IN (SELECT value FROM json_each(?))"
+    failures = (sqlite3.Error, PeeweeException)
+    interferences = ()
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(SqliteDatabase(str(path), pragmas=_SQLITE_PRAGMAS, timeout=_LOCK_PATIENCE))
+        self._version = 0
+
+    def many(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
+        """Run `sql` once for each of `rows`."""
+        self.database.connection().executemany(sql, rows)
+
+    def listed(self, values: Collection[int]) -> str:
+        """Make the parameter of `among`."""
+        return json.dumps(list(values))
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Give a context whose end is a durable commit, or a rollback if it raises."""
+        connection: sqlite3.Connection = self.database.connection()
+        # IMMEDIATE waits for another process's write lock; a deferred transaction would fail when it starts to write.
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            connection.execute("COMMIT")
+        except BaseException:
+            # SQLite ends it itself when the disk is full.
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+    def announce(self, folder_ids: Collection[int]) -> None:
+        """Do nothing: other processes see that the file has changed."""
+
+    def others(self) -> set[int] | None:
+        """Tell whether other connections than this thread's have changed anything since the last call."""
+        row = self.row("PRAGMA data_version")
+        assert row is not None
+        known, self._version = self._version, row[0]
+        return set() if self._version == known else None
+
     def _execute(self, sql: str, parameters: Sequence[object]) -> Any:
-        return self.database.connection().execute(self._text(sql), parameters)
+        return self.database.connection().execute(sql, parameters)
+
+
+class PostgresHandle(Handle):
+    """PostgreSQL. A connection that was lost is replaced by the next read or transaction."""
+
+    sqlite = False
+    among = "= ANY(?)"
+    failures = (psycopg.Error, PeeweeException)
+    interferences = (
+        psycopg.errors.DeadlockDetected,
+        psycopg.errors.SerializationFailure,
+        psycopg.errors.UniqueViolation,
+        psycopg.errors.ForeignKeyViolation,
+    )
+
+    def __init__(self, url: str) -> None:
+        given = conninfo_to_dict(url)
+        options = {name: value for name, value in _POSTGRES_OPTIONS.items() if name not in given}
+        super().__init__(PostgresqlDatabase(url, prefer_psycopg3=True, **options))
+        self._listening: psycopg.Connection[Any] | None = None
+
+    def many(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
+        """Run `sql` once for each of `rows`."""
+        # psycopg sends many in one go; COPY was measured to be no faster, and slower for small groups.
+        connection = self._connection()
+        if len(rows) == 1:
+            connection.execute(_for_psycopg(sql), rows[0])
+        else:
+            connection.cursor().executemany(_for_psycopg(sql), rows)
+
+    def listed(self, values: Collection[int]) -> list[int]:
+        """Make the parameter of `among`."""
+        return list(values)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Give a context whose end is a durable commit, or a rollback if it raises."""
+        self._execute("BEGIN", ())
+        connection = self._connection()
+        try:
+            yield
+            # A transaction that has failed answers COMMIT with ROLLBACK.
+            if connection.execute("COMMIT").statusmessage != "COMMIT":
+                raise psycopg.OperationalError("the transaction was rolled back")
+        except BaseException:
+            self._roll_back(connection)
+            raise
+
+    def announce(self, folder_ids: Collection[int]) -> None:
+        """Have other processes told, with the commit, in which folders something has happened."""
+        if folder_ids:
+            payload = " ".join(map(str, folder_ids))
+            # An empty one stands for all folders.
+            self.run("SELECT pg_notify(?, ?)", _CHANNEL, payload if len(payload) <= _LONGEST_PAYLOAD else "")
+
+    def others(self) -> set[int] | None:
+        """Give the folders in which other processes have done something since the last call; None for anywhere."""
+        connection = self._connection()
+        if connection is not self._listening:
+            connection.execute(f"LISTEN {_CHANNEL}")
+            self._listening = connection
+            return None
+        try:
+            heard = list(connection.notifies(timeout=0))
+        except psycopg.OperationalError:
+            self.database.close()
+            raise
+        payloads = [notice.payload for notice in heard if notice.pid != connection.pgconn.backend_pid]
+        return None if "" in payloads else {int(name) for payload in payloads for name in payload.split(" ")}
+
+    @property
+    def alarms(self) -> tuple[Any, ...]:
+        """What becomes readable when `others` has news."""
+        return (self._listening,) if self._listening and not self._listening.closed else ()
+
+    def _connection(self) -> psycopg.Connection[Any]:
+        connection: psycopg.Connection[Any] = self.database.connection()
+        return connection
+
+    def _execute(self, sql: str, parameters: Sequence[object]) -> Any:
+        connection = self._connection()
+        alone = connection.pgconn.transaction_status == TransactionStatus.IDLE
+        try:
+            return connection.execute(_for_psycopg(sql), parameters)
+        except psycopg.OperationalError:
+            if not connection.closed:
+                raise
+            self.database.close()
+            if not alone:
+                raise
+        # It was lost while nobody used it, as when the server was started again.
+        return self._connection().execute(_for_psycopg(sql), parameters)
+
+    def _roll_back(self, connection: psycopg.Connection[Any]) -> None:
+        try:
+            connection.execute("ROLLBACK")
+        except psycopg.Error:
+            self.database.close()
 
 
 @cache

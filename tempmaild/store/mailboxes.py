@@ -17,7 +17,7 @@ from tempmaild.errors import (
     NoSuchMailbox,
     TooManyFolders,
 )
-from tempmaild.store.messages import Move, drop_contents
+from tempmaild.store.messages import Move, drop_contents, lock_contents
 
 if TYPE_CHECKING:
     from tempmaild.store.transaction import Transaction
@@ -102,11 +102,13 @@ class CreateMailbox(Struct, frozen=True):
         mailbox = Mailbox(transaction.next_id(), self.address, now, self.expires_at)
         inbox_id = transaction.next_id()
         db.run(
-            "INSERT INTO mailbox (id, domain_id, address, created_at, expires_at, inbox_id) VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO mailbox (id, domain_id, address, created_at, expires_at, inbox_id)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
             *(mailbox.id, self.domain_id, self.address, now, self.expires_at, inbox_id),
         )
         db.run(
-            "INSERT INTO credential (id, mailbox_id, kind, verifier, read_only, created_at) VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO credential (id, mailbox_id, kind, verifier, read_only, created_at)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
             *(transaction.next_id(), mailbox.id, "owner", self.verifier, False, now),
         )
         uid_validity = transaction.new_uid_validity()
@@ -148,11 +150,10 @@ class DestroyMailbox(Struct, frozen=True):
         row = db.row("SELECT address FROM mailbox WHERE id = ?", self.mailbox_id)
         if row is None:
             raise NoSuchMailbox(str(self.mailbox_id))
-        messages = 0
-        for folder_id, uid_validity in db.rows(
-            "SELECT id, uid_validity FROM folder WHERE mailbox_id = ?", self.mailbox_id
-        ):
-            messages += _delete_folder(transaction, folder_id, uid_validity)
+        folders = db.rows("SELECT id FROM folder WHERE mailbox_id = ?", self.mailbox_id)
+        # Locked together, in the order in which deliveries to several of them lock.
+        transaction.counters([folder_id for (folder_id,) in folders])
+        messages = sum(_delete_folder(transaction, folder_id) for (folder_id,) in folders)
         db.run("DELETE FROM mailbox WHERE id = ?", self.mailbox_id)
         db.run("DELETE FROM quarantine WHERE address = ? OR until <= ?", row[0], transaction.now)
         if self.quarantine_until > transaction.now:
@@ -160,11 +161,13 @@ class DestroyMailbox(Struct, frozen=True):
         return messages
 
 
-def _delete_folder(transaction: Transaction, folder_id: int, uid_validity: int) -> int:
+def _delete_folder(transaction: Transaction, folder_id: int) -> int:
     """Delete a folder with its messages; how many they were."""
     db = transaction.db
+    uid_validity = transaction.folder(folder_id).uid_validity
     contents = {row[0] for row in db.rows("SELECT content_id FROM entry WHERE folder_id = ?", folder_id)}
     db.run("DELETE FROM summary WHERE entry_id IN (SELECT id FROM entry WHERE folder_id = ?)", folder_id)
+    lock_contents(transaction, contents)
     messages = db.run("DELETE FROM entry WHERE folder_id = ?", folder_id)
     drop_contents(transaction, contents)
     db.run("DELETE FROM expunged WHERE folder_id = ?", folder_id)
@@ -217,11 +220,11 @@ class DeleteFolder(Struct, frozen=True):
             NoSuchFolder: it is not there.
         """
         row = transaction.db.row(
-            "SELECT id, uid_validity FROM folder WHERE mailbox_id = ? AND name = ?", self.mailbox_id, self.name
+            "SELECT id FROM folder WHERE mailbox_id = ? AND name = ?", self.mailbox_id, self.name
         )
         if row is None:
             raise NoSuchFolder(self.name)
-        _delete_folder(transaction, *row)
+        _delete_folder(transaction, row[0])
 
 
 class _Named(NamedTuple):
@@ -263,7 +266,9 @@ class RenameFolder(Struct, frozen=True):
         parents = [name for name in _parents(self.new) if name not in names]
         if len(names) + len(parents) > _MOST_FOLDERS:
             raise TooManyFolders(self.new)
+        counters = transaction.counters([folder.id for folder in moving]).values()
         # A name that is used again must not look like the folder that had it (RFC 9051 §2.3.1.1).
+        transaction.retire_uid_validity(max(folder.uid_validity for folder in counters))
         uid_validity = transaction.new_uid_validity()
         db.many(
             _INSERT_FOLDER,
@@ -273,7 +278,8 @@ class RenameFolder(Struct, frozen=True):
             "UPDATE folder SET name = ?, uid_validity = ? WHERE id = ?",
             [(self.new + folder.name[len(self.old) :], uid_validity, folder.id) for folder in moving],
         )
-        transaction.retire_uid_validity(uid_validity)
+        for folder in counters:
+            folder.uid_validity = uid_validity
 
     def _empty_inbox(self, transaction: Transaction) -> None:
         target = CreateFolder(self.mailbox_id, self.new).apply(transaction)

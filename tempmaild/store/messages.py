@@ -9,10 +9,11 @@ from msgspec import Struct
 from tempmaild.core.delivery import Message, Recipient
 from tempmaild.core.flags import NO_FLAGS, SEEN, FlagChange, Flags, to_text
 from tempmaild.core.mailbox import Entry, Placement
+from tempmaild.store.codec import pack
 from tempmaild.store.queries import ENTRY_COLUMNS, entry_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from tempmaild.store.transaction import Counters, Transaction
 
@@ -66,7 +67,7 @@ class _Batch:
 
     def add_content(self, message: Message) -> int:
         content_id = self._transaction.next_id()
-        self._contents.append((content_id, message.codec, message.content))
+        self._contents.append((content_id, *pack(message.content)))
         return content_id
 
     def add_entry(
@@ -240,7 +241,7 @@ class Move(Struct, frozen=True):
 
 
 class Remove(Struct, frozen=True):
-    """Expunge messages of a folder: those named, all of them when `uids` is None; with `having` only those so flagged."""
+    """Expunge messages of a folder: those of `uids`, all when it is None; with `having` only those so flagged."""
 
     folder_id: int
     uids: tuple[int, ...] | None
@@ -269,11 +270,20 @@ def remove(transaction: Transaction, folder_id: int, entries: Sequence[Entry]) -
     for entry in entries:
         folder.count(-1, -(SEEN not in entry.flags), -entry.size)
     db = transaction.db
-    db.many("INSERT INTO expunged (folder_id, uid, modseq) VALUES (?, ?, ?)",
-            [(folder_id, entry.uid, folder.next_modseq()) for entry in entries])  # fmt: skip
+    gone = [(folder_id, entry.uid, folder.next_modseq()) for entry in entries]
+    db.many("INSERT INTO expunged (folder_id, uid, modseq) VALUES (?, ?, ?)", gone)
     db.many("DELETE FROM summary WHERE entry_id = ?", [(entry.id,) for entry in entries])
+    contents = {entry.content_id for entry in entries}
+    lock_contents(transaction, contents)
     db.many("DELETE FROM entry WHERE id = ?", [(entry.id,) for entry in entries])
-    drop_contents(transaction, {entry.content_id for entry in entries})
+    drop_contents(transaction, contents)
+
+
+def lock_contents(transaction: Transaction, content_ids: Collection[int]) -> None:
+    """Have other daemons wait that take away entries of the same contents, so that one of them sees the last go."""
+    db = transaction.db
+    if not db.sqlite:
+        db.rows(f"SELECT id FROM content WHERE id {db.among} ORDER BY id FOR UPDATE", db.listed(content_ids))
 
 
 def drop_contents(transaction: Transaction, content_ids: Iterable[int]) -> None:

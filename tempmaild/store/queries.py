@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -45,7 +46,8 @@ class Queries:
 
     def domains(self) -> list[Domain]:
         """Give all domains by name."""
-        return [Domain(*row) for row in self._db.rows("SELECT id, name, kind, created_at FROM domain ORDER BY name")]
+        rows = self._db.rows("SELECT id, name, kind, created_at FROM domain")
+        return [Domain(*row) for row in sorted(rows, key=_name)]
 
     def domain(self, name: str) -> Domain | None:
         """Give the domain of this name."""
@@ -102,8 +104,8 @@ class Queries:
 
     def folders(self, mailbox_id: int) -> list[Folder]:
         """Give the folders of a mailbox by name."""
-        rows = self._db.rows(f"SELECT {_FOLDER} FROM folder WHERE mailbox_id = ? ORDER BY name", mailbox_id)
-        return [_folder(row) for row in rows]
+        rows = self._db.rows(f"SELECT {_FOLDER} FROM folder WHERE mailbox_id = ?", mailbox_id)
+        return [_folder(row) for row in sorted(rows, key=_folder_name)]
 
     def folder(self, mailbox_id: int, name: str) -> Folder:
         """Give the folder of this name.
@@ -155,25 +157,28 @@ class Queries:
 
     def summaries(self, folder_id: int, uids: Sequence[int]) -> dict[int, Summary]:
         """Give the summaries of those messages that are still there, by UID."""
-        if len(uids) == 1:
-            condition, parameters = "e.uid = ?", list(uids)
-        else:
-            condition, parameters = f"e.uid IN ({','.join('?' * len(uids))})", list(uids)
         rows = self._db.rows(
-            f"SELECT e.uid, s.data FROM entry e JOIN summary s ON s.entry_id = e.id WHERE e.folder_id = ? AND {condition}",
+            "SELECT e.uid, s.data FROM entry e JOIN summary s ON s.entry_id = e.id"
+            f" WHERE e.folder_id = ? AND e.uid {self._db.among}",
             folder_id,
-            *parameters,
+            self._db.listed(uids),
         )
         return {uid: summaries.decode(data) for uid, data in rows}
 
     def content(self, folder_id: int, uid: int) -> bytes | None:
         """Give a message's octets, None when it is gone."""
         row = self._db.row(
-            "SELECT c.codec, c.data FROM entry e JOIN content c ON c.id = e.content_id WHERE e.folder_id = ? AND e.uid = ?",
+            "SELECT c.codec, c.data FROM entry e JOIN content c ON c.id = e.content_id"
+            " WHERE e.folder_id = ? AND e.uid = ?",
             folder_id,
             uid,
         )
         return row and unpack(*row)
+
+
+# Databases differ in how they order text.
+_name = itemgetter(1)
+_folder_name = itemgetter(2)
 
 
 def _folder(row: tuple[int, int, str, int, int, int, str, object, int, int, int]) -> Folder:

@@ -100,8 +100,8 @@ class Transaction:
         lock = "" if self.db.sqlite else " FOR UPDATE"
         rows = self.db.rows(
             "SELECT id, uid_validity, uid_next, highest_modseq, messages, unseen, size FROM folder"
-            f" WHERE id IN ({','.join('?' * len(folder_ids))}) ORDER BY id{lock}",
-            *folder_ids,
+            f" WHERE id {self.db.among} ORDER BY id{lock}",
+            self.db.listed(folder_ids),
         )
         return {folder_id: Counters(*values) for folder_id, *values in rows}
 
@@ -132,7 +132,7 @@ class Transaction:
         self.db.run("UPDATE counter SET value = ? WHERE name = 'uid_validity' AND value < ?", highest, highest)
 
     def finish(self) -> None:
-        """Write the counters that have changed."""
+        """Write the counters that have changed, and have other processes told."""
         rows = [
             (c.uid_next, c.highest_modseq, c.messages, c.unseen, c.size, folder_id)
             for folder_id, c in self._counters.items()
@@ -143,3 +143,4 @@ class Transaction:
                 "UPDATE folder SET uid_next = ?, highest_modseq = ?, messages = ?, unseen = ?, size = ? WHERE id = ?",
                 rows,
             )
+        self.db.announce(self.touched)

@@ -1,73 +1,110 @@
 """The one writer: what waits together is committed together.
 
-A thread takes changes from a queue and applies all that are waiting in one transaction, so that many share one flush
-to the disk; nobody lingers for more to come. Whoever submitted a change is called back after the commit, and only
-then may a client be told that it is done.
+It runs in a process of its own beside the daemon, so that a commit and the network share neither an interpreter nor
+a processor. Changes come in through a pipe; all that are waiting share one transaction and one flush to the disk, and
+nobody lingers for more to come. The answers go back after the commit, and only then may a client be told.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
-from queue import Empty, SimpleQueue
+import json
+import os
+import select
+import signal
+import sys
+import time
+from collections import deque
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
+
+from tempmaild import log
 from tempmaild.errors import StoreFailed, TempmaildError
+from tempmaild.store.frames import Frames, to_frame
 from tempmaild.store.messages import Append, Deliver, deliver_all
+from tempmaild.store.opening import open_database
 from tempmaild.store.transaction import Transaction
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tempmaild.log import Log
     from tempmaild.store.database import Handle
     from tempmaild.store.transaction import Change
 
 Result = Any
-Done = Callable[[Result, Exception | None], None]
-"""Called with the result or the error of a change."""
-
 
 _LOOK_AROUND = 0.5
 """Seconds after which an idle writer looks whether another process has changed the database."""
+_ATTEMPTS = 5
+"""How often a change is tried when other processes come in between."""
+_PIECE = 1 << 20
+"""Octets read from the pipe at once."""
 
 
-class Pending:
-    """A change that waits, and who is to be called."""
+class Pending(Struct, frozen=True):
+    """A change that waits; `ticket` is what its submitter knows it by."""
 
-    __slots__ = ("change", "done")
-
-    def __init__(self, change: Change[Any], done: Done) -> None:
-        self.change = change
-        self.done = done
+    ticket: int
+    change: Any
 
     @property
     def octets(self) -> int:
-        """How much of a group's `octets` it takes."""
-        return len(self.change.message.content) if isinstance(self.change, (Deliver, Append)) else 0
+        """How much of a group's octets it takes."""
+        return self.change.message.size if isinstance(self.change, (Deliver, Append)) else 0
 
 
-Committed = Callable[[list[Callable[[], None]], set[int] | None], None]
-"""Called in the writer's thread after each commit, with the callbacks to run and the folders in which something has
-happened; None stands for changes that another process made anywhere."""
+class Committed(Struct, frozen=True):
+    """What became of a group of changes.
+
+    Attributes:
+        answers: the ticket of each with its result or error.
+        touched: the folders in which something has happened; None when another process may have changed anything.
+    """
+
+    answers: list[tuple[int, Any]]
+    touched: set[int] | None
 
 
-def commit(db: Handle, changes: list[Change[Any]], now: int) -> tuple[list[Result | Exception], set[int]]:
+class Configuration(Struct, frozen=True):
+    """What a writer is started with.
+
+    Attributes:
+        group: how many changes share a commit at most.
+        octets: how many octets of messages share a commit at most.
+    """
+
+    url: str
+    sqlite_path: str
+    group: int
+    octets: int
+    log_level: str
+    log_format: str
+
+
+def commit(
+    db: Handle, changes: list[Change[Any]], now: int, attempts: int = _ATTEMPTS
+) -> tuple[list[Result | Exception], set[int]]:
     """Apply changes in one transaction; their results or errors, and the folders touched.
 
     A change that fails for a reason of its own (`TempmaildError`) leaves the others alone. When anything else goes
-    wrong the group is rolled back and each change gets a transaction to itself, so that one bad change spoils no other.
+    wrong the group is rolled back and each change gets a transaction to itself: one bad change spoils no other.
 
     Raises:
-        Exception: what the database said, if `changes` is but one.
+        Exception: what the database said, if `changes` is but one or the database is gone.
     """
     transaction = Transaction(db, now)
     try:
         with db.transaction():
             results = _apply(transaction, changes)
             transaction.finish()
-    except Exception:
-        if len(changes) == 1:
-            raise
-        return _commit_apart(db, changes, now)
+    except Exception as error:
+        if len(changes) > 1 and not db.lost:
+            return _commit_apart(db, changes, now)
+        if isinstance(error, db.interferences) and attempts > 1:
+            return commit(db, changes, now, attempts - 1)
+        raise
     return results, transaction.touched
 
 
@@ -77,7 +114,7 @@ def _commit_apart(db: Handle, changes: list[Change[Any]], now: int) -> tuple[lis
     for change in changes:
         try:
             (result,), folders = commit(db, [change], now)
-        except Exception as error:  # - whatever it is, it is this change's answer
+        except Exception as error:  # whatever it is, it is this change's answer
             results.append(error)
         else:
             results.append(result)
@@ -113,82 +150,105 @@ def _deliveries(changes: list[Change[Any]], start: int) -> list[Deliver]:
 
 
 class Writer:
-    """The thread that writes.
+    """Commits what comes in on one descriptor, and answers on another."""
 
-    Args:
-        group: how many changes share a commit at most.
-        octets: how many octets of contents share a commit at most.
-    """
-
-    def __init__(
-        self, db: Handle, clock: Callable[[], float], committed: Committed, log: Log, *, group: int, octets: int
-    ) -> None:
+    def __init__(self, db: Handle, source: int, sink: int, configuration: Configuration, log: Log) -> None:
         self._db = db
-        self._clock = clock
-        self._committed = committed
+        self._source = source
+        self._sink = sink
+        self._group = configuration.group
+        self._octets = configuration.octets
         self._log = log
-        self._group = group
-        self._octets = octets
-        self._queue: SimpleQueue[Pending | None] = SimpleQueue()
-        self._thread = threading.Thread(target=self._work, name="writer", daemon=True)
+        self._frames = Frames()
+        self._unseeing = False
 
-    def start(self) -> None:
-        """Start to write."""
-        self._thread.start()
+    def work(self) -> None:
+        """Commit until the source is closed, and everything that came before."""
+        going_on = True
+        while going_on:
+            waiting: deque[Pending] = deque()
+            going_on = self._take(waiting, _LOOK_AROUND)
+            while going_on and waiting and self._take(waiting, 0):
+                self._commit(self._cut_group(waiting))
+            while waiting:
+                self._commit(self._cut_group(waiting))
+            self._look_at_others()
 
-    def stop(self) -> None:
-        """Commit what waits, and end."""
-        self._queue.put(None)
-        self._thread.join()
+    def _take(self, waiting: deque[Pending], patience: float) -> bool:
+        """Add what has arrived to what waits; False at the end of the source."""
+        while self._source in select.select([self._source, *self._db.alarms], [], [], patience)[0]:
+            piece = os.read(self._source, _PIECE)
+            if not piece:
+                return False
+            for changes in self._frames.feed(piece):
+                waiting.extend(changes)
+            patience = 0
+        return True
 
-    def submit(self, change: Change[Any], done: Done) -> None:
-        """Have a change committed with the next group."""
-        self._queue.put(Pending(change, done))
-
-    def _work(self) -> None:
-        version = self._db.others_version()
-        group: list[Pending] | None = []
-        while group is not None:
-            group = self._next_group()
-            if group:
-                self._commit(group)
-            if version != (version := self._db.others_version()):
-                self._committed([], None)
-        self._db.close()
-
-    def _next_group(self) -> list[Pending] | None:
-        """Wait a while for a change, and take what else is there; None when the end has come."""
-        try:
-            first = self._queue.get(timeout=_LOOK_AROUND)
-        except Empty:
-            return []
-        if first is None:
-            return None
-        group = [first]
-        octets = first.octets
-        while len(group) < self._group and octets < self._octets:
-            try:
-                pending = self._queue.get_nowait()
-            except Empty:
-                break
-            if pending is None:
-                self._queue.put(None)
-                break
-            group.append(pending)
-            octets += pending.octets
+    def _cut_group(self, waiting: deque[Pending]) -> list[Pending]:
+        """Take from what waits as much as one commit may have, at least one change."""
+        group = [waiting.popleft()]
+        octets = group[0].octets
+        while waiting and len(group) < self._group and octets < self._octets:
+            octets += waiting[0].octets
+            group.append(waiting.popleft())
         return group
 
     def _commit(self, group: list[Pending]) -> None:
         try:
-            results, touched = commit(self._db, [pending.change for pending in group], int(self._clock()))
-        except Exception as error:  # - a defect or a database that is gone must not end the thread
+            results, touched = commit(self._db, [pending.change for pending in group], int(time.time()))
+        except Exception as error:  # a defect, or a database that is gone, must not end the writer
             results, touched = [error] * len(group), set()
-        self._committed([self._answer(*pair) for pair in zip(group, results, strict=True)], touched)
+        self._send(Committed(list(self._answers(group, results)), touched))
 
-    def _answer(self, pending: Pending, result: Result | Exception) -> Callable[[], None]:
-        if not isinstance(result, Exception):
-            return lambda: pending.done(result, None)
-        if not isinstance(result, TempmaildError):
-            self._log.failure("write-failed", result, change=type(pending.change).__name__)
-            result = StoreFailed(str(result))
-        return lambda: pending.done(None, result)
+    def _answers(self, group: list[Pending], results: list[Result | Exception]) -> Iterator[tuple[int, Any]]:
+        told: Exception | None = None
+        for pending, result in zip(group, results, strict=True):
+            if not isinstance(result, Exception) or isinstance(result, TempmaildError):
+                yield pending.ticket, result
+                continue
+            if result is not told:
+                told = result
+                self._tell(result, type(pending.change).__name__)
+            yield pending.ticket, StoreFailed(str(result))
+
+    def _tell(self, error: Exception, change: str) -> None:
+        if isinstance(error, self._db.failures):
+            self._log.error("write-failed", change=change, problem=error)
+        else:
+            self._log.failure("write-failed", error, change=change)
+
+    def _look_at_others(self) -> None:
+        """Pass on what other processes have done."""
+        try:
+            touched = self._db.others()
+        except self._db.failures as error:
+            # A write would say so each time; who only looks says it once.
+            if not self._unseeing:
+                self._log.error("database-gone", problem=error)
+            self._unseeing = True
+            return
+        self._unseeing = False
+        if touched is None or touched:
+            self._send(Committed([], touched))
+
+    def _send(self, committed: Committed) -> None:
+        frame = memoryview(to_frame(committed))
+        while frame:
+            frame = frame[os.write(self._sink, frame) :]
+
+
+def main() -> None:
+    """Run the writer on standard input and output, with its configuration as JSON in the first argument."""
+    configuration = Configuration(**json.loads(sys.argv[1]))
+    # A terminal and systemd signal the whole group; the writer ends when the daemon closes the pipe, not before.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    log.configure(configuration.log_level, configuration.log_format)
+    db = open_database(configuration.url, Path(configuration.sqlite_path))
+    try:
+        Writer(db, sys.stdin.fileno(), sys.stdout.fileno(), configuration, log.get_log("writer")).work()
+    except BrokenPipeError:
+        # The daemon was killed: nobody is left to be answered.
+        os._exit(0)
+    db.close()

@@ -100,6 +100,8 @@ def test_flags(flags: frozenset[str], recent: bool, written: bytes) -> None:
         (951_782_399, b'"28-Feb-2000 23:59:59 +0000"'),
         (-1, b'"31-Dec-1969 23:59:59 +0000"'),
         (4_102_444_800, b'" 1-Jan-2100 00:00:00 +0000"'),
+        (Parser([b'"31-Dec-9999 23:59:59 -1200"']).date_time(), b'"31-Dec-9999 23:59:59 +0000"'),
+        (Parser([b'"01-Jan-0001 00:00:00 +1200"']).date_time(), b'" 1-Jan-0001 00:00:00 +0000"'),
     ],
 )
 def test_internal_date(seconds: int, written: bytes) -> None:

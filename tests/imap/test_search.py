@@ -12,7 +12,7 @@ from tempmaild.imap.grammar import Parser, SyntaxProblem
 from tempmaild.imap.message import Message
 from tempmaild.imap.replies import Refused
 from tempmaild.imap.search import Cost, Key
-from tempmaild.imap.search_keys import parse_search
+from tempmaild.imap.search_keys import MOST_TEXTS, parse_search
 from tests.imap.messages import SAMPLES, crlf, make_message
 
 NOW = 1_780_000_000
@@ -356,7 +356,7 @@ def test_charset(charset: bytes, octets: bytes) -> None:
 def test_unknown_charset(charset: bytes) -> None:
     with pytest.raises(Refused) as refused:
         key(b"CHARSET %b ALL" % charset)
-    assert refused.value.code == b"BADCHARSET (US-ASCII UTF-8)"
+    assert refused.value.refusal.code == b"BADCHARSET (US-ASCII UTF-8)"
 
 
 @pytest.mark.parametrize("start", [b"", b"CHARSET UTF-8 ", b"CHARSET US-ASCII "])
@@ -401,6 +401,7 @@ def test_cost(text: bytes, cost: Cost) -> None:
         (b"NOT BODY x", None, None),
         (b"SUBJECT open", None, True),
         (b"SUBJECT x", None, False),
+        (b"HEADER X-Number one", None, None),
     ],
 )
 def test_a_key_decides_as_early_as_it_can(text: bytes, by_entry: bool | None, by_summary: bool | None) -> None:
@@ -513,10 +514,19 @@ def test_nesting_that_is_still_allowed(text: bytes) -> None:
 
 def test_many_keys_side_by_side() -> None:
     assert matches(b" ".join([b"ALL"] * 100_000), make_message())
-    assert not matches(b"%b DELETED" % b" ".join([b"BODY hello"] * 1000), make_message())
+    assert matches(b" ".join([b"BODY hello FROM x"] * (MOST_TEXTS // 2)), make_message(b"From: x\r\n\r\nhello"))
 
 
-WORDS = b'( ) ALL NOT OR SEEN BODY TEXT FROM HEADER SINCE 1-Feb-1994 UID 1 1:* 9 "" hello KEYWORD CHARSET UTF-8 \xff'.split()
+def test_more_texts_than_there_is_time_for() -> None:
+    with pytest.raises(Refused) as refused:
+        key(b" ".join([b"BODY hello"] * (MOST_TEXTS + 1)))
+    assert refused.value.refusal.code == b"LIMIT"
+
+
+WORDS = (
+    *[b"(", b")", b"ALL", b"NOT", b"OR", b"SEEN", b"1", b"1:*", b"UID", b"9", b"SINCE", b"1-Feb-1994", b"KEYWORD"],
+    *[b"BODY", b"TEXT", b"FROM", b"HEADER", b"hello", b'""', b'"', b"{", b"CHARSET", b"UTF-8", b"\xff", b"\0", b""],
+)
 
 
 @given(st.lists(st.sampled_from(WORDS), max_size=12).map(b" ".join) | st.binary(max_size=20))

@@ -1,0 +1,144 @@
+"""The daemon's end of the pipe to its writer process."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import ProcessProtocol
+
+from tempmaild.errors import StoreFailed
+from tempmaild.store.frames import Frames, to_frame
+from tempmaild.store.writer import Pending
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from twisted.python.failure import Failure
+
+    from tempmaild.log import Log
+    from tempmaild.store.transaction import Change
+    from tempmaild.store.writer import Committed, Configuration
+
+_RESTART_AFTER = 1.0
+"""Seconds after which a writer that died is started again."""
+_PIPE_OCTETS = 1 << 20
+
+
+class WriterProcess:
+    """Has changes committed by a process beside this one, and starts it again if it dies.
+
+    Args:
+        reactor: Twisted's.
+        touched: called with the folders in which something has happened, with None for "anywhere".
+    """
+
+    def __init__(
+        self, reactor: Any, configuration: Configuration, touched: Callable[[set[int] | None], None], log: Log
+    ) -> None:
+        self._reactor = reactor
+        self._configuration = json.dumps(msgspec.to_builtins(configuration))
+        self._touched = touched
+        self._log = log
+        self._pipe: _Pipe | None = None
+        self._stopped: Deferred[None] | None = None
+        self._tickets = 0
+        self._unanswered: dict[int, Deferred[Any]] = {}
+        self._waiting: list[Pending] = []
+
+    def start(self) -> None:
+        """Start the process."""
+        self._pipe = _Pipe(self)
+        command = [sys.executable, "-m", "tempmaild.store", self._configuration]
+        self._reactor.spawnProcess(
+            self._pipe, sys.executable, command, env=dict(os.environ), childFDs={0: "w", 1: "r", 2: 2}
+        )
+
+    def submit(self, change: Change[Any]) -> Deferred[Any]:
+        """Have a change committed with the next group; fires with its result after the commit."""
+        if self._pipe is None:
+            raise StoreFailed("the writer is being started again")
+        if not self._waiting:
+            # What this turn of the reactor brings is handed over together: one write, one commit.
+            self._reactor.callLater(0, self._hand_over)
+        self._tickets += 1
+        deferred: Deferred[Any] = Deferred()
+        self._unanswered[self._tickets] = deferred
+        self._waiting.append(Pending(self._tickets, change))
+        return deferred
+
+    def stop(self) -> Deferred[None]:
+        """Commit what waits, and end the process."""
+        self._stopped = Deferred()
+        self._hand_over()
+        if self._pipe is None:
+            self._stopped.callback(None)
+        else:
+            self._pipe.close()
+        return self._stopped
+
+    def _hand_over(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        if waiting and self._pipe is not None:
+            self._pipe.write(to_frame(waiting))
+
+    def committed(self, committed: Committed) -> None:
+        """Tell those whose changes are on the disk."""
+        for ticket, result in committed.answers:
+            deferred = self._unanswered.pop(ticket)
+            if isinstance(result, Exception):
+                deferred.errback(result)
+            else:
+                deferred.callback(result)
+        self._touched(committed.touched)
+
+    def ended(self, reason: object) -> None:
+        """Fail what will not be answered; nobody was told that it is stored."""
+        self._pipe = None
+        self._waiting = []
+        unanswered, self._unanswered = self._unanswered, {}
+        for deferred in unanswered.values():
+            deferred.errback(StoreFailed("the writer has died"))
+        if self._stopped is None:
+            self._log.error("writer-died", reason=reason)
+            self._reactor.callLater(_RESTART_AFTER, self._start_again)
+        else:
+            self._stopped.callback(None)
+
+    def _start_again(self) -> None:
+        if self._stopped is None:
+            self.start()
+            # Between the death and now another process may have been the only one to write.
+            self._touched(None)
+
+
+class _Pipe(ProcessProtocol):
+    """One writer process, from its start to its end."""
+
+    transport: Any
+
+    def __init__(self, owner: WriterProcess) -> None:
+        self._owner = owner
+        self._frames = Frames()
+
+    def connectionMade(self) -> None:  # noqa: N802 - the name that Twisted calls
+        for pipe in self.transport.pipes.values():
+            fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_OCTETS)
+
+    def outReceived(self, data: bytes) -> None:  # noqa: N802 - the name that Twisted calls
+        for committed in self._frames.feed(data):
+            self._owner.committed(committed)
+
+    def processEnded(self, reason: Failure) -> None:  # noqa: N802 - the name that Twisted calls
+        self._owner.ended(reason.getErrorMessage())
+
+    def write(self, data: bytes) -> None:
+        self.transport.writeToChild(0, data)
+
+    def close(self) -> None:
+        self.transport.closeStdin()

@@ -1,0 +1,79 @@
+"""Opening a database: SQLite or PostgreSQL, migrated to the schema of this program."""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from playhouse.migrations import Runner
+
+from tempmaild.errors import StoreFailed
+from tempmaild.store.database import Handle, PostgresHandle, SqliteHandle
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MIGRATIONS = Path(__file__).with_name("migrations")
+
+_MIGRATING = 0x74656D706D61696C
+"""The key of the lock under which a PostgreSQL database is migrated."""
+
+
+def open_database(url: str, sqlite_path: Path, migrations: Path = MIGRATIONS) -> Handle:
+    """Open the database that `url` names, the SQLite file when it is empty, and bring its schema up to date.
+
+    Raises:
+        StoreFailed: it cannot be opened, or was made by a newer program.
+    """
+    try:
+        handle = PostgresHandle(url) if url else SqliteHandle(sqlite_path)
+        if _pending(handle, migrations):
+            with _alone(handle, sqlite_path):
+                _migrate(handle, sqlite_path, migrations)
+    except StoreFailed:
+        raise
+    except Exception as error:
+        raise StoreFailed(f"cannot open the database: {error}") from error
+    return handle
+
+
+def _pending(handle: Handle, migrations: Path) -> list[str]:
+    status = Runner(handle.database, str(migrations)).status()
+    unknown = [migration.name for migration in status if migration.path is None]
+    if unknown:
+        raise StoreFailed(f"the database was made by a newer tempmaild (it has {', '.join(unknown)})")
+    return [migration.name for migration in status if not migration.applied]
+
+
+def _migrate(handle: Handle, sqlite_path: Path, migrations: Path) -> None:
+    pending = _pending(handle, migrations)  # again: another process may have done it
+    if not pending:
+        return
+    runner = Runner(handle.database, str(migrations))
+    if handle.sqlite and runner.applied():
+        _back_up(handle, sqlite_path, sqlite_path.with_suffix(f".before-{pending[0]}.db"))
+    runner.up()
+
+
+@contextmanager
+def _alone(handle: Handle, sqlite_path: Path) -> Iterator[None]:
+    """Wait until no other process migrates the database, and keep others waiting."""
+    if handle.sqlite:
+        with sqlite_path.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        return
+    handle.row("SELECT pg_advisory_lock(?)", _MIGRATING)
+    try:
+        yield
+    finally:
+        handle.row("SELECT pg_advisory_unlock(?)", _MIGRATING)
+
+
+def _back_up(handle: Handle, source: Path, target: Path) -> None:
+    target.unlink(missing_ok=True)
+    handle.run("VACUUM INTO ?", str(target))
+    shutil.copymode(source, target)

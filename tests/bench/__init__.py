@@ -1,0 +1,1 @@
+"""tempmaild measured beside Postfix and Dovecot: `make bench`, docs/benchmarks.md."""

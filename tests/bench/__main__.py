@@ -1,0 +1,156 @@
+"""`make bench`: tempmaild beside Postfix and Dovecot from Debian's packages; the table on standard output."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import resource
+import signal
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from tests.bench.corpus import M4K, write_corpus
+from tests.bench.load import Load, LoadFailed, LoadGenerator
+from tests.bench.measure import take_turns
+from tests.bench.peers import CannotStart, Dovecot, Postfix
+from tests.bench.report import Result, as_values, table
+from tests.bench.rows import DOVECOT, FULL, POSTFIX, QUICK, TEMPMAILD, make_rows, make_scale_rows, stored
+from tests.bench.scale import SIZES, FilledTempmaild
+from tests.bench.servers import ACCOUNTS, Role, Server, Tempmaild
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tests.bench.measure import Measurement, Sample
+    from tests.bench.rows import Row
+
+_ROUNDS = 5
+_SEEDED = 40
+"""Messages in each account that is read."""
+
+
+def main() -> int:
+    """Measure what is asked for; 0 when all of it could be measured, whatever it is."""
+    options = _parser().parse_args()
+    # As an interrupt does: whatever was started is ended on the way out.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupted)
+    _allow_many_files()
+    try:
+        with ExitStack() as stack:
+            results = _measure(options, _working_folder(options.folder, stack), stack)
+    except (CannotStart, LoadFailed) as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return 2
+    if options.json:
+        values = {"machine": _machine(), "rounds": options.rounds, "rows": as_values(results)}
+        options.json.write_text(json.dumps(values, indent=1) + "\n")
+    print(f"\n{table(results)}")  # noqa: T201 - what it is for
+    return int(any(result.problem for result in results))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="make bench BENCH_ARGS=…", description=__doc__)
+    parser.add_argument("--rounds", type=int, help=f"measurements of each server for each row ({_ROUNDS})")
+    parser.add_argument("--quick", action="store_true", help="a short round, to see that everything works")
+    parser.add_argument("--only", action="append", metavar="NAME", help="this row; may be given more than once")
+    parser.add_argument("--scale", action="store_true", help="what a million stored messages cost, instead of peers")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample into FILE")
+    parser.add_argument(
+        "--folder", default="/var/tmp", help="where all servers keep their files: a real disk (/var/tmp)"
+    )
+    return parser
+
+
+def _measure(options: argparse.Namespace, folder: Path, stack: ExitStack) -> list[Result]:
+    generator = LoadGenerator(folder)
+    write_corpus(folder)
+    make = make_scale_rows if options.scale else make_rows
+    rows = _selected(make(generator, folder, QUICK if options.quick else FULL), options.only)
+    servers = _start_servers(rows, folder, stack)
+    _seed(generator, folder / M4K, servers)
+    rounds = options.rounds or (1 if options.quick else _ROUNDS)
+    measured: dict[Measurement, Result] = {}
+    for row in rows:
+        if row.measurement not in measured:
+            measured[row.measurement] = _result(row, servers, rounds)
+    return [Result(row, measured[row.measurement].samples, measured[row.measurement].problem) for row in rows]
+
+
+def _selected(rows: Sequence[Row], names: Sequence[str] | None) -> list[Row]:
+    known = [row.name for row in rows]
+    for name in names or ():
+        if name not in known:
+            sys.exit(f"there is no row {name}; there are {', '.join(known)}")
+    return [row for row in rows if names is None or row.name in names]
+
+
+def _start_servers(rows: Sequence[Row], folder: Path, stack: ExitStack) -> dict[str, Server]:
+    """Start the servers that the rows need; the stack ends them."""
+    makers: dict[str, Callable[[Path], Server]] = {TEMPMAILD: Tempmaild, POSTFIX: Postfix, DOVECOT: Dovecot}
+    for size in SIZES:
+        makers[stored(size)] = lambda place, size=size: FilledTempmaild(place, size, folder / M4K)  # type: ignore[misc]
+    servers = {}
+    for number, (name, make) in enumerate(makers.items()):
+        if any(name in row.servers for row in rows):
+            _tell(f"starting {name}")
+            server = servers[name] = make(folder / f"server{number}")
+            stack.callback(server.stop)
+            server.start()
+    return servers
+
+
+def _seed(generator: LoadGenerator, message: Path, servers: dict[str, Server]) -> None:
+    """Put mail into the accounts that are read."""
+    load = Load("lmtp", connections=10, per_session=20, message=message, in_turn=True)
+    for server in servers.values():
+        if "imap" in server.ports and not isinstance(server, FilledTempmaild):
+            generator.run(load, server.ports["lmtp"], server.accounts(Role.READER), ACCOUNTS * _SEEDED)
+
+
+def _result(row: Row, servers: dict[str, Server], rounds: int) -> Result:
+    _tell(row.title)
+
+    def told(name: str, sample: Sample) -> None:
+        _tell(f"  {name}: {row.figure(sample):,.1f} {row.unit}")
+
+    try:
+        samples = take_turns(row.measurement, {name: servers[name] for name in row.servers}, rounds, told)
+    except (LoadFailed, AssertionError, OSError) as error:
+        return Result(row, {}, str(error) or repr(error))
+    return Result(row, samples)
+
+
+def _working_folder(parent: str, stack: ExitStack) -> Path:
+    """Make a folder for everything, which is removed last of all."""
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tempmaild-bench-", dir=parent)))
+    # The peers' processes are not root's, and go through it.
+    folder.chmod(0o755)
+    return folder
+
+
+def _interrupted(number: int, _: object) -> NoReturn:
+    sys.exit(128 + number)
+
+
+def _allow_many_files() -> None:
+    """Each connection of the load generator is a file."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _machine() -> dict[str, Any]:
+    return {"processors": os.cpu_count(), "kernel": platform.release(), "python": platform.python_version()}
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)  # noqa: T201 - the table alone goes to standard output
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,158 @@
+"""The rows of the table: what is measured, beside whom, and what is wanted (docs/benchmarks.md)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from tests.bench.corpus import M1M, M4K, M40K
+from tests.bench.load import Load
+from tests.bench.measure import Held, HeldOverTls, Latency, Rate
+from tests.bench.scale import SIZES, Destruction
+from tests.bench.servers import Role
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.bench.load import LoadGenerator
+    from tests.bench.measure import Measurement, Sample
+
+TEMPMAILD, POSTFIX, DOVECOT = "tempmaild", "Postfix", "Dovecot"
+
+
+class Wanted(NamedTuple):
+    """What tempmaild is to reach.
+
+    Attributes:
+        limit: a multiple of the peer's figure, or the figure itself.
+        relative: whether it is a multiple.
+        at_least: whether more is better.
+    """
+
+    limit: float
+    relative: bool
+    at_least: bool
+
+    def is_reached(self, figure: float, peer: float | None) -> bool:
+        """Say whether a figure is good enough."""
+        if self.relative:
+            assert peer is not None
+            figure /= peer
+        return figure >= self.limit if self.at_least else figure <= self.limit
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the table.
+
+    Attributes:
+        name: what selects it on the command line.
+        subject: the server that is to reach something.
+        peers: the servers beside it; `wanted` is seen from the first.
+        of_cpu: it is about the processor time of an operation, not about the measurement's value.
+    """
+
+    name: str
+    title: str
+    measurement: Measurement
+    peers: tuple[str, ...]
+    wanted: Wanted
+    subject: str = TEMPMAILD
+    of_cpu: bool = False
+
+    @property
+    def servers(self) -> tuple[str, ...]:
+        """All servers that are measured for it."""
+        return (self.subject, *self.peers)
+
+    @property
+    def unit(self) -> str:
+        """The unit of its figures."""
+        return "CPU µs" if self.of_cpu else self.measurement.unit
+
+    def figure(self, sample: Sample) -> float:
+        """Give what it is about."""
+        if not self.of_cpu:
+            return sample.value
+        assert sample.cpu is not None
+        return sample.cpu
+
+
+def stored(size: int) -> str:
+    """Give the name of the daemon that holds so many messages."""
+    return f"with {size:,}"
+
+
+class Scope(NamedTuple):
+    """How much is measured.
+
+    Attributes:
+        seconds: of one measurement, roughly.
+        idle: connections that are held at once.
+        idle_tls: encrypted ones.
+    """
+
+    seconds: float
+    idle: int
+    idle_tls: int
+
+
+FULL = Scope(seconds=3, idle=2000, idle_tls=1000)
+QUICK = Scope(seconds=0.5, idle=200, idle_tls=100)
+
+
+def make_rows(generator: LoadGenerator, corpus: Path, scope: Scope) -> list[Row]:
+    """Make the rows that hold tempmaild against its peers."""
+    m4k, m40k, m1m = (corpus / name for name in (M4K, M40K, M1M))
+
+    def rate(load: Load) -> Rate:
+        return Rate(generator, load, Role.TAKER if load.message else Role.READER, scope.seconds)
+
+    durable = rate(Load("smtp", per_session=20, message=m4k))
+    single = rate(Load("smtp", message=m4k))
+    pipelined = rate(Load("smtp", connections=100, per_session=20, message=m4k, pipelined=True))
+    newsletter = rate(Load("smtp", per_session=20, message=m40k))
+    attachment = rate(Load("smtp", connections=8, per_session=5, message=m1m))
+    recipients = rate(Load("smtp", per_session=20, message=m4k, recipients=10))
+    sessions, fetches, pop3 = rate(Load("imap")), rate(Load("imapf", per_session=100)), rate(Load("pop3"))
+    held, tls = Held(generator, scope.idle), HeldOverTls(scope.idle_tls)
+    latency = Latency(generator, Load("smtp", per_session=20, message=m4k), 2 * scope.seconds)
+    return [
+        Row("durable", "SMTP, durable, 20 messages a session", durable, (POSTFIX,), _times(3.5)),
+        Row("single", "SMTP, one message a session", single, (POSTFIX,), _times(3)),
+        Row("pipelined", "SMTP, 100 connections, pipelined", pipelined, (POSTFIX,), _times(6)),
+        Row("40k", "SMTP, 40 KiB", newsletter, (POSTFIX,), _times(2)),
+        Row("1m", "SMTP, 1 MiB", attachment, (POSTFIX,), _times(1.1)),
+        Row("recipients", "SMTP, 10 recipients", recipients, (POSTFIX, DOVECOT), _times(4)),
+        Row("cpu", "server CPU for a durable message", durable, (POSTFIX,), _at_most(250), of_cpu=True),
+        Row("imap", "IMAP short session", sessions, (DOVECOT,), _times(4)),
+        Row("fetch", "IMAP FETCH newest, open connections", fetches, (DOVECOT,), _times(2)),
+        Row("pop3", "POP3 short session", pop3, (DOVECOT,), _times(3)),
+        Row("latency", "commit to the idling client, p99", latency, (), _at_most(5)),
+        Row("idle", "idle IMAP connection", held, (DOVECOT,), _at_most(8)),
+        Row("idle-tls", "idle IMAP connection, TLS", tls, (), _at_most(40)),
+    ]
+
+
+def make_scale_rows(generator: LoadGenerator, corpus: Path, scope: Scope) -> list[Row]:
+    """Make the rows that hold a daemon with many messages against one with few: the cost stays within 1.3 times."""
+    delivery = Rate(generator, Load("smtp", per_session=20, message=corpus / M4K), Role.TAKER, scope.seconds)
+    listing = Rate(generator, Load("imap"), Role.READER, scope.seconds)
+    fetch = Rate(generator, Load("imapf", per_session=100), Role.READER, scope.seconds)
+    smallest, middle, largest = map(stored, SIZES)
+    within, times = Wanted(1.3, relative=True, at_least=False), _times(1 / 1.3)
+    columns = (smallest, middle)
+    return [
+        Row("scale-delivery", "delivery", delivery, columns, times, largest),
+        Row("scale-listing", "listing: IMAP short session", listing, columns, times, largest),
+        Row("scale-fetch", "fetch: IMAP FETCH newest", fetch, columns, times, largest),
+        Row("scale-destroy", "destroying one mailbox", Destruction(), columns, within, largest),
+    ]
+
+
+def _times(limit: float) -> Wanted:
+    return Wanted(limit, relative=True, at_least=True)
+
+
+def _at_most(limit: float) -> Wanted:
+    return Wanted(limit, relative=False, at_least=False)

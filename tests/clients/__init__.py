@@ -1,0 +1,1 @@
+"""Mail goes in and out through the programs that people use, byte for byte."""

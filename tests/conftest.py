@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.daemon import start_daemon
+from tests.postgres import database_url, postgres, postgres_url  # noqa: F401 - fixtures, for all folders
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.daemon import RunningDaemon
+
+
+@pytest.fixture(scope="session")
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDaemon]:
+    """A daemon for all tests of this worker: let each make its own mailbox, and leave the daemon as it was."""
+    running = start_daemon(tmp_path_factory.mktemp("daemon"))
+    try:
+        yield running
+    finally:
+        code = running.stop()
+    assert code == 0, running.log.read_text()

@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tempmaild.core.flags import NO_FLAGS, SEEN, Flags
+from tempmaild.core.mailbox import Changes, Entry, Folder
+from tempmaild.errors import ReadOnly
+from tempmaild.imap.grammar import Parser
+from tempmaild.imap.replies import Refused
+from tempmaild.imap.view import View
+
+if TYPE_CHECKING:
+    from tempmaild.imap.sequence import SequenceSet
+
+
+def entry(uid: int, modseq: int = 1, flags: Flags = NO_FLAGS) -> Entry:
+    return Entry(uid, uid, modseq, flags, 0, 1, 1, unterminated=False)
+
+
+def view(*uids: int, uid_next: int = 0, read_only: bool = False) -> View:
+    folder = Folder(1, 1, "INBOX", 77, uid_next or max(uids, default=0) + 1, 5, "", subscribed=True)
+    return View(folder, [entry(uid) for uid in uids], read_only=read_only)
+
+
+def numbers(text: str) -> SequenceSet:
+    return Parser([text.encode()]).sequence_set()
+
+
+def changes(*changed: Entry, gone: tuple[int, ...] = (), highest: int = 9) -> Changes:
+    return Changes(changed, gone, highest)
+
+
+def test_sequence_numbers_and_uids() -> None:
+    seen = view(2, 5, 9)
+    assert seen.indices(numbers("2:*"), by_uid=False) == [1, 2]
+    assert seen.indices(numbers("2:*"), by_uid=True) == [0, 1, 2]
+    assert seen.indices(numbers("6"), by_uid=True) == []
+
+
+@pytest.mark.parametrize("text", ["4", "1:4", "4:*", "1,9"])
+def test_numbers_beyond_the_last_message(text: str) -> None:
+    with pytest.raises(Refused):
+        view(2, 5, 9).indices(numbers(text), by_uid=False)
+
+
+def test_new_messages_come_behind() -> None:
+    seen = view(1, 2)
+    assert seen.learn(changes(entry(3, 6), entry(4, 7))) == [b"", b"* 4 EXISTS\r\n"]
+    assert list(seen.uids) == [1, 2, 3, 4]
+    assert seen.modseq == 9
+    assert seen.uid_next == 5
+
+
+def test_messages_that_are_gone_stay_until_it_is_told() -> None:
+    seen = view(1, 2, 3, 4)
+    assert seen.learn(changes(entry(5, 7), gone=(2, 3))) == [b"", b"* 5 EXISTS\r\n"]
+    assert seen.has_expunged
+    assert seen.indices(numbers("5"), by_uid=False) == [4]
+    assert set(seen.entries) == {1, 4, 5}
+    # With flags that changed meanwhile, in the numbers that the client still has.
+    assert seen.learn(changes(entry(4, 8, frozenset({SEEN})))) == [b"", b"* 4 FETCH (UID 4 FLAGS (\\Seen))\r\n"]
+    assert seen.expunged() == [b"* 3 EXPUNGE\r\n", b"* 2 EXPUNGE\r\n"]
+    assert list(seen.uids) == [1, 4, 5]
+    assert seen.expunged() == []
+    assert not seen.has_expunged
+
+
+def test_a_message_that_came_and_went_is_not_mentioned() -> None:
+    seen = view(1)
+    assert seen.learn(changes(gone=(2,))) == [b""]
+    assert not seen.has_expunged
+    assert seen.learn(changes(gone=(1,))) == [b""]
+    assert seen.learn(changes(gone=(1,))) == [b""]
+    assert seen.expunged() == [b"* 1 EXPUNGE\r\n"]
+
+
+def test_own_changes_are_told_once() -> None:
+    seen = view(1, 2)
+    seen.changed_here([entry(1, 6, frozenset({SEEN}))])
+    both = changes(entry(1, 6, frozenset({SEEN})), entry(2, 7, frozenset({SEEN})))
+    assert seen.learn(both) == [b"", b"* 2 FETCH (UID 2 FLAGS (\\Seen))\r\n"]
+    assert seen.learn(both)[1:] == [
+        b"* 1 FETCH (UID 1 FLAGS (\\Seen))\r\n",
+        b"* 2 FETCH (UID 2 FLAGS (\\Seen))\r\n",
+    ]
+
+
+def test_a_later_change_of_what_was_changed_here_is_told() -> None:
+    seen = view(1)
+    seen.changed_here([entry(1, 6, frozenset({SEEN}))])
+    assert seen.learn(changes(entry(1, 7)))[1:] == [b"* 1 FETCH (UID 1 FLAGS ())\r\n"]
+
+
+def test_new_keywords_are_announced_once() -> None:
+    seen = view(1)
+    first, _ = seen.learn(changes(entry(1, 6, frozenset({"$Junk"}))))
+    assert first == (
+        b"* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $Junk)\r\n"
+        b"* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $Junk \\*)] Flags that are kept\r\n"
+    )
+    assert seen.learn(changes(entry(1, 7, frozenset({"$Junk"}))))[0] == b""
+    assert seen.spelled(frozenset({"$JUNK", SEEN, "x"})) == {"$Junk", SEEN, "x"}
+
+
+def test_what_is_forgotten_while_idle() -> None:
+    seen = view(1, 2)
+    seen.forget()
+    assert not seen.remembers([1])
+    seen.learn(changes(entry(3, 6), entry(2, 7), gone=(1,)))
+    assert seen.remembers([1, 2, 3])
+    seen.learn(changes(entry(4, 8)))
+    seen.forget()
+    assert not seen.remembers([4])
+    seen.remember([entry(4, 8)])
+    assert seen.remembers([1, 2, 3, 4])
+    assert set(seen.entries) == {4}
+
+
+def test_recent_is_what_was_claimed() -> None:
+    seen = view(1, 2, 5, uid_next=7)
+    assert seen.recent == 0
+    seen.claim(2)
+    assert [seen.is_recent(uid) for uid in (1, 2, 5)] == [False, True, True]
+    seen.learn(changes(entry(7, 6), entry(9, 6)))
+    seen.claim(8)  # another session was faster with 7
+    assert seen.recent == 3
+    assert not seen.is_recent(7)
+    seen.learn(changes(entry(10, 7)))
+    seen.claim(10)
+    seen.claim(11)
+    assert seen.recent == 4
+    assert seen.message(5, entry(10)).recent
+    seen.learn(changes(gone=(2, 10)))
+    seen.expunged()
+    assert seen.recent == 2
+
+
+def test_a_message_later_than_the_folder_counts_for_uidnext() -> None:
+    seen = view(1, 2, 3, uid_next=3)
+    assert b"[UIDNEXT 4]" in seen.opening()
+    assert b"[UIDNEXT 8]" in view(1, uid_next=8).opening()
+
+
+def test_opening() -> None:
+    folder = Folder(1, 1, "INBOX", 77, 4, 5, "", subscribed=True)
+    seen = View(folder, [entry(1, 1, frozenset({SEEN})), entry(3, 1, frozenset({"b", "A"}))], read_only=True)
+    assert seen.opening() == (
+        b"* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft A b)\r\n"
+        b"* 2 EXISTS\r\n* 0 RECENT\r\n"
+        b"* OK [UNSEEN 2] The first unseen message\r\n"
+        b"* OK [PERMANENTFLAGS ()] Flags that are kept\r\n"
+        b"* OK [UIDNEXT 4] The next UID\r\n"
+        b"* OK [UIDVALIDITY 77] UIDs are valid\r\n"
+    )
+    with pytest.raises(ReadOnly):
+        seen.check_writable()
+    view(1).check_writable()

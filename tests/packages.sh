@@ -1,0 +1,54 @@
+#!/bin/sh
+# Installs the Debian packages that tests and benches use: tests/packages.sh test|bench
+# Without root it says what is missing, and the tests that need it are skipped.
+set -eu
+
+senders="curl libnet-ssleay-perl msmtp postfix swaks" # swaks needs that for TLS, postfix has smtp-source
+readers="fetchmail getmail6 imapfilter isync libsasl2-modules mpop mutt offlineimap3"
+case "${1-}" in
+test) wanted="$senders $readers postgresql" ;;
+bench) wanted="dovecot-imapd dovecot-lmtpd dovecot-pop3d gcc libc6-dev postfix" ;;
+*)
+    echo "usage: tests/packages.sh test|bench" >&2
+    exit 2
+    ;;
+esac
+
+if ! command -v dpkg-query >/dev/null; then
+    echo "this is not Debian: tests that need one of these packages and do not find it are skipped: $wanted"
+    exit 0
+fi
+# shellcheck disable=SC2086 # a list of words
+installed=" $(dpkg-query --show --showformat='${Package}:${db:Status-Status} ' $wanted 2>/dev/null || true)"
+missing=""
+for package in $wanted; do
+    case "$installed" in
+    *" $package:installed "*) ;;
+    *) missing="$missing $package" ;;
+    esac
+done
+[ -n "$missing" ] || exit 0
+
+if [ "$(id -u)" -ne 0 ]; then
+    echo "not installed:$missing"
+    echo "tests that need them are skipped; as root, this installs them: $0 $1"
+    exit 0
+fi
+
+# No service is started by its installation: tests start what they need, on ports of their own.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+    trap 'rm -f "$policy"' EXIT
+    trap 'exit 1' HUP INT TERM
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod 755 "$policy"
+fi
+
+export DEBIAN_FRONTEND=noninteractive
+echo "installing:$missing"
+case "$missing" in
+*postfix*) echo "postfix postfix/main_mailer_type select No configuration" | debconf-set-selections ;;
+esac
+apt-get update -q=2
+# shellcheck disable=SC2086 # a list of words
+apt-get install -q=2 --yes --no-install-recommends -o Dpkg::Use-Pty=0 $missing >/dev/null

@@ -1,0 +1,129 @@
+"""A store for tests: one database, a clock that the test sets, and short ways to what tests need."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tempmaild.core import summary as summaries
+from tempmaild.core.delivery import Message, Recipient
+from tempmaild.core.flags import NO_FLAGS, SEEN, Flags, from_text
+from tempmaild.core.mailbox import INBOX
+from tempmaild.store.mailboxes import AddDomain, CreateMailbox
+from tempmaild.store.messages import Append, Deliver
+from tempmaild.store.opening import open_database
+from tempmaild.store.queries import Queries
+from tempmaild.store.writer import commit
+from tests.support import LIFETIME, NOW
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tempmaild.core.mailbox import Folder, Mailbox
+    from tempmaild.store.transaction import Change
+
+VERIFIER = b"\x01" * 32
+
+
+def message(text: str = "Hello.", end: str = "\r\n") -> Message:
+    """Give a message whose body is `text`."""
+    content = f"Subject: test\r\n\r\n{text}{end}".encode()
+    return Message(content, summaries.encode(summaries.summarise(content)))
+
+
+class Store:
+    """One database. Every commit checks that what is in it fits together.
+
+    Attributes:
+        now: what the clock says.
+        touched: folders that the last commit touched.
+    """
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self.url = url
+        self.path = folder / "tempmaild.db"
+        self.handle = open_database(url, self.path)
+        self.queries = Queries(self.handle)
+        self.now = NOW
+        self.touched: set[int] = set()
+        self._addresses = 0
+        self.domain = self.write(AddDomain("box.test"))
+
+    def group(self, *changes: Change[Any]) -> list[Any]:
+        """Commit changes together; their results and errors."""
+        results, self.touched = commit(self.handle, list(changes), self.now)
+        self.check()
+        return results
+
+    def write(self, change: Change[Any]) -> Any:
+        """Commit one change."""
+        (result,) = self.group(change)
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    def mailbox(self, address: str = "", lifetime: int = LIFETIME) -> Mailbox:
+        """Make a mailbox of this address, or of one that no other has."""
+        self._addresses += 1
+        address = address or f"box{self._addresses}@box.test"
+        mailbox: Mailbox = self.write(CreateMailbox(self.domain.id, address, self.now + lifetime, VERIFIER))
+        return mailbox
+
+    def recipient(self, mailbox: Mailbox) -> Recipient:
+        """Give what RCPT finds."""
+        recipient = self.queries.recipient(mailbox.address)
+        assert recipient is not None
+        return recipient
+
+    def delivery(self, *mailboxes: Mailbox, text: str = "Hello.") -> Deliver:
+        """Give the delivery of one message."""
+        return Deliver(message(text), tuple(map(self.recipient, mailboxes)))
+
+    def folder(self, mailbox: Mailbox, name: str = INBOX) -> Folder:
+        """Give a folder as it is now."""
+        return self.queries.folder(mailbox.id, name)
+
+    def fill(self, folder: Folder, count: int, flags: Flags = NO_FLAGS) -> list[int]:
+        """Append so many messages; their UIDs."""
+        changes = [Append(folder.id, message(f"{number}"), flags, None) for number in range(count)]
+        return [placement.uids[0][1] for placement in self.group(*changes)]
+
+    def uids(self, folder: Folder) -> list[int]:
+        """Give the UIDs that are in a folder."""
+        return [entry.uid for entry in self.queries.entries(folder.id)]
+
+    def count(self, table: str) -> int:
+        """Count the rows of a table."""
+        row = self.handle.row(f"SELECT count(*) FROM {table}")
+        assert row is not None
+        count: int = row[0]
+        return count
+
+    def check(self) -> None:
+        """See that counters are what counting gives, and that nothing is left over."""
+        entries: dict[int, list[tuple[int, int, bool, int]]] = {}
+        for folder_id, uid, modseq, flags, size in self.handle.rows(
+            "SELECT folder_id, uid, modseq, flags, size FROM entry"
+        ):
+            entries.setdefault(folder_id, []).append((uid, modseq, SEEN not in from_text(flags), size))
+        gone: dict[int, list[tuple[int, int]]] = {}
+        for folder_id, uid, modseq in self.handle.rows("SELECT folder_id, uid, modseq FROM expunged"):
+            gone.setdefault(folder_id, []).append((uid, modseq))
+        for folder_id, uid_validity, uid_next, highest, *counters in self.handle.rows(
+            "SELECT id, uid_validity, uid_next, highest_modseq, messages, unseen, size FROM folder"
+        ):
+            here, there = entries.pop(folder_id, []), gone.pop(folder_id, [])
+            assert counters == [len(here), sum(row[2] for row in here), sum(row[3] for row in here)]
+            uids = [row[0] for row in here] + [row[0] for row in there]
+            assert sorted(uids) == list(range(1, uid_next)), "every UID is in the folder or known to be gone"
+            modseqs = [row[1] for row in here] + [row[1] for row in there]
+            assert len(set(modseqs)) == len(modseqs)
+            assert max(modseqs, default=1) <= highest
+            assert 0 < uid_validity < 2**32
+        assert not entries
+        assert not gone
+        assert not self.handle.rows("SELECT id FROM content WHERE id NOT IN (SELECT content_id FROM entry)")
+        assert self.count("summary") == self.count("entry")
+
+    def close(self) -> None:
+        """Close the database."""
+        self.handle.close()
