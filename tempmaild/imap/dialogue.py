@@ -187,7 +187,8 @@ class Dialogue(Session):
         if not view.remembers(uids):
             # What has changed meanwhile is told first, so that the entries are what the client knows.
             await self.tell_news(expunges=False)
-            view.remember(await self.inbox.entries(view.folder))
+            folder = msgspec.structs.replace(view.folder, highest_modseq=view.modseq)
+            view.remember(await self.inbox.entries(folder))
         return view.entries
 
     async def catch_up(self) -> None:

@@ -69,6 +69,37 @@ class Recents:
         return first
 
 
+class Listings:
+    """The entries of folders that were opened last, shared by all sessions.
+
+    A folder's modification sequence grows with every change of an entry (RFC 7162 §3.1), so a listing is good exactly
+    as long as the folder still has the one it was read at, whoever makes the changes.
+    """
+
+    _MOST_ENTRIES = 50_000
+
+    def __init__(self) -> None:
+        self._entries = 0
+        self._listings: OrderedDict[int, tuple[int, list[Entry]]] = OrderedDict()
+
+    def get(self, folder: Folder) -> list[Entry] | None:
+        """Give the entries of a folder, None when they must be read."""
+        modseq, entries = self._listings.get(folder.id, (0, []))
+        if modseq != folder.highest_modseq:
+            return None
+        self._listings.move_to_end(folder.id)
+        return entries
+
+    def put(self, folder: Folder, entries: list[Entry]) -> None:
+        """Keep what was read for a folder; nobody changes it from now on."""
+        _, replaced = self._listings.pop(folder.id, (0, []))
+        self._listings[folder.id] = (folder.highest_modseq, entries)
+        self._entries += len(entries) - len(replaced)
+        while self._entries > self._MOST_ENTRIES:
+            _, (_, dropped) = self._listings.popitem(last=False)
+            self._entries -= len(dropped)
+
+
 class Logins:
     """Where every reading session begins."""
 
@@ -82,6 +113,7 @@ class Logins:
         self.room = room
         self.longest_message = longest_message
         self.recents = Recents()
+        self.listings = Listings()
         self.locked_maildrops: set[int] = set()
 
     async def login(self, name: str, secret: str) -> Inbox:
@@ -205,8 +237,11 @@ class Inbox:
     async def entries(self, folder: Folder) -> list[Entry]:
         """Give the messages of a folder by ascending UID."""
         await self._check_alive()
-        read = self._access.read_long if folder.messages > _MANY else self._access.read
-        entries = await read(self._queries.entries, folder.id)
+        entries = self._logins.listings.get(folder)
+        if entries is None:
+            read = self._access.read_long if folder.messages > _MANY else self._access.read
+            entries = await read(self._queries.entries, folder.id)
+            self._logins.listings.put(folder, entries)
         if not entries:
             await self._check_exists()
         return entries

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import shutil
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,15 +28,18 @@ def open_database(url: str, sqlite_path: Path, migrations: Path = MIGRATIONS) ->
     Raises:
         StoreFailed: it cannot be opened, or was made by a newer program.
     """
-    try:
-        handle = PostgresHandle(url) if url else SqliteHandle(sqlite_path)
-        if _pending(handle, migrations):
-            with _alone(handle, sqlite_path):
-                _migrate(handle, sqlite_path, migrations)
-    except StoreFailed:
-        raise
-    except Exception as error:
-        raise StoreFailed(f"cannot open the database: {error}") from error
+    with ExitStack() as on_failure:
+        try:
+            handle = PostgresHandle(url) if url else SqliteHandle(sqlite_path)
+            on_failure.callback(handle.close)
+            if _pending(handle, migrations):
+                with _alone(handle, sqlite_path):
+                    _migrate(handle, sqlite_path, migrations)
+        except StoreFailed:
+            raise
+        except Exception as error:
+            raise StoreFailed(f"cannot open the database: {error}") from error
+        on_failure.pop_all()
     return handle
 
 

@@ -20,14 +20,14 @@ from tests.bench.measure import take_turns
 from tests.bench.peers import CannotStart, Dovecot, Postfix
 from tests.bench.report import Result, as_values, table
 from tests.bench.rows import DOVECOT, FULL, POSTFIX, QUICK, TEMPMAILD, make_rows, make_scale_rows, stored
-from tests.bench.scale import SIZES, FilledTempmaild
+from tests.bench.scale import FilledTempmaild
 from tests.bench.servers import ACCOUNTS, Role, Server, Tempmaild
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tests.bench.measure import Measurement, Sample
-    from tests.bench.rows import Row
+    from tests.bench.rows import Row, Scope
 
 _ROUNDS = 5
 _SEEDED = 40
@@ -71,8 +71,9 @@ def _measure(options: argparse.Namespace, folder: Path, stack: ExitStack) -> lis
     generator = LoadGenerator(folder)
     write_corpus(folder)
     make = make_scale_rows if options.scale else make_rows
-    rows = _selected(make(generator, folder, QUICK if options.quick else FULL), options.only)
-    servers = _start_servers(rows, folder, stack)
+    scope = QUICK if options.quick else FULL
+    rows = _selected(make(generator, folder, scope), options.only)
+    servers = _start_servers(rows, scope, folder, stack)
     _seed(generator, folder / M4K, servers)
     rounds = options.rounds or (1 if options.quick else _ROUNDS)
     measured: dict[Measurement, Result] = {}
@@ -90,10 +91,10 @@ def _selected(rows: Sequence[Row], names: Sequence[str] | None) -> list[Row]:
     return [row for row in rows if names is None or row.name in names]
 
 
-def _start_servers(rows: Sequence[Row], folder: Path, stack: ExitStack) -> dict[str, Server]:
+def _start_servers(rows: Sequence[Row], scope: Scope, folder: Path, stack: ExitStack) -> dict[str, Server]:
     """Start the servers that the rows need; the stack ends them."""
     makers: dict[str, Callable[[Path], Server]] = {TEMPMAILD: Tempmaild, POSTFIX: Postfix, DOVECOT: Dovecot}
-    for size in SIZES:
+    for size in scope.stored:
         makers[stored(size)] = lambda place, size=size: FilledTempmaild(place, size, folder / M4K)  # type: ignore[misc]
     servers = {}
     for number, (name, make) in enumerate(makers.items()):

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 M4K, M40K, M1M = "m4k.eml", "m40k.eml", "m1m.eml"
 
-_WORDS = (
+_WORDS = (  # noqa: SIM905 - thirty quoted words are harder to read
     "account your the please click here welcome verify code order shipping total invoice update newsletter service"
     " team security password reset confirm address link offer sale today only new feature release product"
-).split()  # noqa: SIM905 - thirty quoted words are harder to read
+).split()
 _HEADER = (
     "Received: from mx.example.org (mx.example.org [192.0.2.7])\r\n"
     "\tby relay.example.net with ESMTPS id 4XyZ;\r\n"

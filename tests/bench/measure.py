@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 _WARM_UP = 400
 """Operations, at least, before anything is measured."""
-_FIRST_CONNECTIONS = 20
-"""Connections that come and go before memory is first read, so that what is made once counts for none of them."""
+_FIRST_CONNECTIONS, _FIRST_SESSIONS = 20, 1000
+"""What comes and goes before memory is first read, so that caches and what is made once count for no connection."""
 _FEWEST_PROBES, _FIRST_PROBES = 100, 10
 _PROBE = b"From: probe@example.org\r\nSubject: probe\r\n\r\nHere.\r\n.\r\n"
 _PATIENCE = 60.0
@@ -58,9 +58,8 @@ class Measurement(ABC):
 
     unit: str
 
-    def warm_up(self, server: Server) -> None:
-        """Get a server ready to be measured; there may be nothing to do."""
-        return
+    def warm_up(self, server: Server) -> None:  # noqa: B027 - there may be nothing to do
+        """Get a server ready to be measured."""
 
     @abstractmethod
     def take(self, server: Server) -> Sample:
@@ -115,10 +114,8 @@ class Held(Measurement):
         self._load = Load("idle", connections)
 
     def take(self, server: Server) -> Sample:
-        server.restart()
+        _start_afresh(server, self._generator)
         port, accounts = server.ports["imap"], server.accounts(Role.READER)
-        with self._generator.held(self._load._replace(connections=_FIRST_CONNECTIONS), port, accounts):
-            pass
         before = server.tree.memory()
         with self._generator.held(self._load, port, accounts):
             return _cost_of_each(server, before, self._load.connections)
@@ -129,14 +126,15 @@ class HeldOverTls(Measurement):
 
     unit = "KiB each"
 
-    def __init__(self, connections: int) -> None:
+    def __init__(self, generator: LoadGenerator, connections: int) -> None:
+        self._generator = generator
         self._connections = connections
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self._context.check_hostname = False
         self._context.verify_mode = ssl.CERT_NONE
 
     def take(self, server: Server) -> Sample:
-        server.restart()
+        _start_afresh(server, self._generator)
         with ExitStack() as first:
             self._open(server, _FIRST_CONNECTIONS, first)
         before = server.tree.memory()
@@ -232,6 +230,13 @@ def _settle(server: Server) -> None:
     """Have nothing left to do that the next measurement would pay for."""
     server.drain()
     os.sync()
+
+
+def _start_afresh(server: Server, generator: LoadGenerator) -> None:
+    """Start a server again, so that its memory tells of nothing that was before, and use it a little."""
+    server.restart()
+    load = Load("imap", _FIRST_CONNECTIONS)
+    generator.run(load, server.ports[load.service], server.accounts(Role.READER), _FIRST_SESSIONS)
 
 
 def _spoken(server: Server, load: Load) -> str:

@@ -82,8 +82,8 @@ def _lines(result: Result) -> Iterator[tuple[str, ...]]:
             _number(row.figure(peer)),
             f"{row.figure(subject) / row.figure(peer):.2f}",
             _NONE if number else wanted,
-            f"{_number(subject.cpu)} / {_number(peer.cpu)}",
-            f"{_number(subject.memory)} / {_number(peer.memory)}",
+            _both(subject.cpu, peer.cpu),
+            _both(subject.memory, peer.memory),
         )
 
 
@@ -105,6 +105,10 @@ def _aligned(line: Sequence[str], widths: Sequence[int]) -> str:
         f"{cell:<{width}}" if number in _LEFT else f"{cell:>{width}}" for number, (cell, width) in enumerate(cells)
     ]
     return "  ".join(words).rstrip()
+
+
+def _both(subject: float | None, peer: float | None) -> str:
+    return _NONE if subject is None else f"{_number(subject)} / {_number(peer)}"
 
 
 def _number(value: float | None) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tests.bench.corpus import M1M, M4K, M40K
 from tests.bench.load import Load
 from tests.bench.measure import Held, HeldOverTls, Latency, Rate
-from tests.bench.scale import SIZES, Destruction
+from tests.bench.scale import Destruction
 from tests.bench.servers import Role
 
 if TYPE_CHECKING:
@@ -90,15 +90,17 @@ class Scope(NamedTuple):
         seconds: of one measurement, roughly.
         idle: connections that are held at once.
         idle_tls: encrypted ones.
+        stored: how many messages the daemons hold that are held against each other.
     """
 
     seconds: float
     idle: int
     idle_tls: int
+    stored: tuple[int, int, int]
 
 
-FULL = Scope(seconds=3, idle=2000, idle_tls=1000)
-QUICK = Scope(seconds=0.5, idle=200, idle_tls=100)
+FULL = Scope(seconds=3, idle=2000, idle_tls=1000, stored=(1_000, 100_000, 1_000_000))
+QUICK = Scope(seconds=0.5, idle=200, idle_tls=100, stored=(1_000, 10_000, 100_000))
 
 
 def make_rows(generator: LoadGenerator, corpus: Path, scope: Scope) -> list[Row]:
@@ -115,7 +117,7 @@ def make_rows(generator: LoadGenerator, corpus: Path, scope: Scope) -> list[Row]
     attachment = rate(Load("smtp", connections=8, per_session=5, message=m1m))
     recipients = rate(Load("smtp", per_session=20, message=m4k, recipients=10))
     sessions, fetches, pop3 = rate(Load("imap")), rate(Load("imapf", per_session=100)), rate(Load("pop3"))
-    held, tls = Held(generator, scope.idle), HeldOverTls(scope.idle_tls)
+    held, tls = Held(generator, scope.idle), HeldOverTls(generator, scope.idle_tls)
     latency = Latency(generator, Load("smtp", per_session=20, message=m4k), 2 * scope.seconds)
     return [
         Row("durable", "SMTP, durable, 20 messages a session", durable, (POSTFIX,), _times(3.5)),
@@ -139,7 +141,7 @@ def make_scale_rows(generator: LoadGenerator, corpus: Path, scope: Scope) -> lis
     delivery = Rate(generator, Load("smtp", per_session=20, message=corpus / M4K), Role.TAKER, scope.seconds)
     listing = Rate(generator, Load("imap"), Role.READER, scope.seconds)
     fetch = Rate(generator, Load("imapf", per_session=100), Role.READER, scope.seconds)
-    smallest, middle, largest = map(stored, SIZES)
+    smallest, middle, largest = map(stored, scope.stored)
     within, times = Wanted(1.3, relative=True, at_least=False), _times(1 / 1.3)
     columns = (smallest, middle)
     return [

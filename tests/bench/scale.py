@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from tempmaild.core.mailbox import Mailbox
     from tempmaild.store.transaction import Change
 
-SIZES = (1_000, 100_000, 1_000_000)
-
 _MESSAGES = 40
 """Messages of one mailbox."""
 _GROUP = 2_000

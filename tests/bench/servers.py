@@ -54,7 +54,7 @@ class Server(ABC):
         """Stop it; may be called when it does not run."""
 
     def restart(self) -> None:
-        """Start it afresh, so that its memory tells of nothing that was before."""
+        """Stop it and start it again."""
         self.stop()
         self.start()
 

@@ -88,9 +88,7 @@ def test_what_a_message_gets(house: House, begin: bytes, tls: bool, expected: st
     (message,) = house.messages()
     parsed = email.message_from_bytes(message, policy=SMTPUTF8)
     received, before = parsed.get_all("Received")
-    assert " ".join(received.split()) == f"{expected} {DATE.decode()}".removeprefix("with") or expected in " ".join(
-        received.split()
-    )
+    assert f"{expected} {DATE.decode()}" in " ".join(received.split())
     assert before == "before"
     assert parsed["Return-Path"] == "<a@example.org>"
     assert message.endswith(b"Subject: x\r\n\r\nbody\r\n")

@@ -1,0 +1,54 @@
+"""The secret that opens a mailbox, and what is kept of it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+import pytest
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tempmaild.core.secret import VERIFIER_OCTETS, generate, matches, verifier
+
+SECRET = "00041-06105-0r3gg-28a1c-60t3g-f"
+
+
+@pytest.mark.parametrize(
+    ("octets", "secret"),
+    [(bytes(range(16)), SECRET), (b"\xff" * 16, "7zzzz-zzzzz-zzzzz-zzzzz-zzzzz-z")],
+)
+def test_is_the_random_number_in_base_32(octets: bytes, secret: str) -> None:
+    assert generate(lambda count: octets[:count]) == secret
+
+
+@given(st.binary(min_size=16, max_size=16))
+def test_holds_all_128_bits(octets: bytes) -> None:
+    secret = generate(lambda _: octets)
+    assert re.fullmatch(r"(?:[0-9a-hjkmnp-tv-z]{5}-){5}[0-9a-hjkmnp-tv-z]", secret)
+    number = 0
+    for digit in secret.replace("-", ""):
+        number = number * 32 + "0123456789abcdefghjkmnpqrstvwxyz".index(digit)
+    assert number.to_bytes(16, "big") == octets
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [SECRET, SECRET.upper(), SECRET.replace("-", ""), SECRET.replace("-", " "), SECRET.replace("0", "o"),
+     SECRET.replace("1", "l"), SECRET.replace("1", "I"), f" {SECRET} "],
+)  # fmt: skip
+def test_is_the_same_however_it_is_typed(typed: str) -> None:
+    assert matches(verifier(SECRET), typed)
+
+
+@pytest.mark.parametrize("typed", ["", SECRET[:-1], SECRET + "0", SECRET.replace("2", "3"), "\udc80", "\0", "é"])
+def test_is_not_another(typed: str) -> None:
+    assert not matches(verifier(SECRET), typed)
+
+
+def test_the_verifier_is_a_hash_of_what_rfc_5869_gives() -> None:
+    key = HKDF(SHA256(), 32, salt=None, info=b"tempmaild login verifier").derive(SECRET.replace("-", "").encode())
+    assert verifier(SECRET) == hashlib.sha256(key).digest()
+    assert len(verifier("")) == VERIFIER_OCTETS

@@ -1,0 +1,170 @@
+"""A connection without a socket: Twisted's own buffering, and a client who takes as much as the test says."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.abstract import FileDescriptor
+from twisted.internet.address import IPv4Address, UNIXAddress
+from twisted.internet.main import CONNECTION_DONE
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+
+from tempmaild.log import get_log
+from tempmaild.net.connection import Connections, Service
+from tempmaild.net.conversation import Session
+from tempmaild.net.gate import Gate, GateRules
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from tempmaild.net.conversation import Peer
+
+    Story = Callable[["Told"], Awaitable[None]]
+
+CLIENT = "192.0.2.1"
+RULES = GateRules(connections=10, connections_per_network=3, ipv4_prefix=32, ipv6_prefix=64, exempt=())
+NO_END = 1 << 60
+
+
+class Told(Session):
+    """A session whose conversation the test writes down."""
+
+    def __init__(self, peer: Peer, session_id: str, story: Story) -> None:
+        super().__init__(peer, session_id, get_log("test"))
+        self._story = story
+
+    async def converse(self) -> None:
+        await self._story(self)
+
+
+class _Interest:
+    """What a reactor notes: whether the descriptor wants to read, and to write."""
+
+    def __init__(self) -> None:
+        self.reads = self.writes = False
+
+    def addReader(self, _: object) -> None:
+        self.reads = True
+
+    def removeReader(self, _: object) -> None:
+        self.reads = False
+
+    def addWriter(self, _: object) -> None:
+        self.writes = True
+
+    def removeWriter(self, _: object) -> None:
+        self.writes = False
+
+
+class Wire(FileDescriptor):
+    """One client's connection.
+
+    Attributes:
+        sent: what the client has received.
+        capacity: how many octets it takes before it stalls.
+        half_closed: whether we said that we send no more.
+        closed: whether the connection is closed, and how: "" for not, "closed", "aborted".
+    """
+
+    connected = 1
+
+    def __init__(self, factory: Connections, address: str = CLIENT) -> None:
+        self._interest = _Interest()
+        super().__init__(self._interest)  # type: ignore[arg-type]
+        self.sent = bytearray()
+        self.capacity = NO_END
+        self.half_closed = False
+        self.closed = ""
+        peer: Any = IPv4Address("TCP", address, 50_000) if address else UNIXAddress(b"/run/client")
+        self.connection = factory.buildProtocol(peer)
+        self.startReading()
+        self.connection.makeConnection(self)
+        self.turn()
+
+    # What the client does
+
+    def send(self, data: bytes) -> bytes:
+        """Send, and give what has come back since the last time."""
+        assert self.reads, "nobody reads"
+        self.connection.dataReceived(data)
+        return self.received()
+
+    def received(self) -> bytes:
+        """Give what has come since the last time."""
+        self.turn()
+        data = bytes(self.sent)
+        self.sent.clear()
+        return data
+
+    def take(self, octets: int) -> None:
+        """Take so many octets more."""
+        self.capacity += octets
+        self.turn()
+
+    def half_close(self) -> None:
+        """Send no more, and still read."""
+        assert self.reads, "nobody reads"
+        self.stopReading()
+        self.connection.readConnectionLost()
+        self.turn()
+
+    def lose(self, how: str = "lost") -> None:
+        """Lose the connection."""
+        self.closed = how
+        self.connectionLost(Failure(CONNECTION_DONE))
+        self.connection.connectionLost()
+
+    # What the reactor does
+
+    def turn(self) -> None:
+        """Let the reactor turn until nothing can happen without the client."""
+        while not self.closed and self._interest.writes and (self.capacity or not self.pending):
+            if self.doWrite() is CONNECTION_DONE:
+                self.lose("closed")
+
+    def look_at_clock(self, seconds: float) -> None:
+        """Let the clock be looked at when so much time will have passed."""
+        self.connection.look_at_clock(time.monotonic() + seconds)
+        self.turn()
+
+    @property
+    def reads(self) -> bool:
+        return self._interest.reads and not self.closed
+
+    @property
+    def pending(self) -> int:
+        """Octets that wait for the client."""
+        return len(self.dataBuffer) - self.offset + self._tempDataLen
+
+    # What a TCP transport has beyond FileDescriptor
+
+    def writeSomeData(self, data: bytes) -> int:
+        taken = min(len(data), self.capacity)
+        self.sent += data[:taken]
+        self.capacity -= taken
+        return taken
+
+    def _closeWriteConnection(self) -> None:
+        self.half_closed = True
+
+    def abortConnection(self) -> None:
+        self.lose("aborted")
+
+
+def listener(story: Story, gate: Gate | None = None, clock: Clock | None = None, **service: Any) -> Connections:
+    """Make a listener whose sessions go as the story tells, and pause as long as the clock says."""
+    offered = Service(
+        name="test",
+        make_session=lambda peer, session_id: Told(peer, session_id, story),
+        turned_away=b"421 full\r\n",
+        gate=gate or Gate(RULES),
+        log=get_log("test"),
+        **service,
+    )
+    return Connections(offered, (clock or Clock()).callLater)
+
+
+def connect(story: Story, address: str = CLIENT, **service: Any) -> Wire:
+    return Wire(listener(story, **service), address)
