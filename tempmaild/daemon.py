@@ -14,6 +14,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import LogLevel, formatEvent, globalLogBeginner
 
 from tempmaild import log
+from tempmaild.allocator import keep_freed_memory
 from tempmaild.appliance import open_appliance
 from tempmaild.errors import StoreFailed
 from tempmaild.imap import server as imap
@@ -120,8 +121,9 @@ class Daemon:
             CannotListen: an address is not to be had.
         """
         self._access.start()
-        handed = handed_over(self._environ)
-        for name, addresses in _addresses(self._settings).items():
+        wanted = _addresses(self._settings)
+        handed = handed_over(self._environ, wanted)
+        for name, addresses in wanted.items():
             if name in handed:
                 self._listeners.adopt(self._services[name], handed[name])
             elif not handed:
@@ -179,6 +181,7 @@ def run(settings: Settings, config: Path | None, environ: Mapping[str, str]) -> 
     log.configure(settings.log.level, settings.log.format)
     globalLogBeginner.beginLoggingTo([cast("Any", _log_of_twisted)], redirectStandardIO=False, discardBuffer=True)
     _allow_many_files()
+    keep_freed_memory()
     daemon = Daemon(reactor, settings, config, environ)
     daemon.start()
     cast("Any", reactor).run()
@@ -225,7 +228,7 @@ def _lock_state(state: Path) -> TextIO:
     """
     try:
         state.mkdir(mode=0o750, parents=True, exist_ok=True)
-        lock = (state / "tempmaild.lock").open("w")
+        lock = (state / "daemon.lock").open("w")
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise StoreFailed(f"another tempmaild runs on {state}") from None

@@ -14,7 +14,7 @@ from twisted.internet.protocol import ProcessProtocol
 
 from tempmaild.errors import StoreFailed
 from tempmaild.store.frames import Frames, to_frame
-from tempmaild.store.writer import Pending
+from tempmaild.store.writer import CONFIGURATION, Pending
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,10 +54,10 @@ class WriterProcess:
     def start(self) -> None:
         """Start the process."""
         self._pipe = _Pipe(self)
-        command = [sys.executable, "-m", "tempmaild.store", self._configuration]
-        self._reactor.spawnProcess(
-            self._pipe, sys.executable, command, env=dict(os.environ), childFDs={0: "w", 1: "r", 2: 2}
-        )
+        command = [sys.executable, "-m", "tempmaild.store"]
+        # Arguments are for everybody to see, and the URL of a database may hold a password.
+        environ = {**os.environ, CONFIGURATION: self._configuration}
+        self._reactor.spawnProcess(self._pipe, sys.executable, command, env=environ, childFDs={0: "w", 1: "r", 2: 2})
 
     def submit(self, change: Change[Any]) -> Deferred[Any]:
         """Have a change committed with the next group; fires with its result after the commit."""

@@ -32,6 +32,8 @@ _SETTINGS = {
     "fsync": "off",
     "full_page_writes": "off",
     "autovacuum": "off",
+    # Who waits for each other is told soon.
+    "deadlock_timeout": "10ms",
 }
 
 

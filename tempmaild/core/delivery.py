@@ -15,25 +15,3 @@ class Recipient(Struct, frozen=True):
     mailbox_id: int
     inbox_id: int
     expires_at: int
-
-
-class Message(Struct, frozen=True):
-    """A message ready to be stored.
-
-    Attributes:
-        content: the message itself; every line ends with CRLF.
-        summary: as `core.summary.encode` wrote it.
-    """
-
-    content: bytes
-    summary: bytes
-
-    @property
-    def size(self) -> int:
-        """Octets."""
-        return len(self.content)
-
-    @property
-    def unterminated(self) -> bool:
-        """Whether the last line has no CRLF."""
-        return not self.content.endswith(b"\r\n")

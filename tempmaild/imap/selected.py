@@ -125,12 +125,11 @@ async def _decide(s: Dialogue, key: Key, messages: Sequence[Message]) -> list[Me
 
 
 async def _decide_by_content(s: Dialogue, key: Key, message: Message) -> bool:
-    content = await s.inbox.content(s.selected().folder.id, message.entry.uid)
-    if content is None:
-        return False
-    # Another object, so that the content is not kept for as long as the message.
-    whole = Message(message.number, message.entry, message.recent, message.summary, content)
-    return bool(key.decide(whole))
+    def decide(content: bytes) -> bool | None:
+        # Another object, so that the content is not kept for as long as the message.
+        return key.decide(Message(message.number, message.entry, message.recent, message.summary, content))
+
+    return bool(await s.inbox.examine(s.selected().folder.id, message.entry.uid, decide))
 
 
 def _number(message: Message) -> int:

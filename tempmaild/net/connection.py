@@ -14,6 +14,7 @@ from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IHalfCloseableProtocol, IHandshakeListener, IPushProducer
 from twisted.internet.protocol import Protocol, ServerFactory, connectionDone
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from tempmaild.net.conversation import (
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from twisted.internet.interfaces import IAddress
-    from twisted.python.failure import Failure
 
     from tempmaild.log import Log
     from tempmaild.net.conversation import Session
@@ -135,9 +135,7 @@ class Connection(Protocol):
         """The client has caught up."""
         self._output_stalls = False
         self._since = time.monotonic()
-        if self._finished:
-            self._close()
-        elif isinstance(self._waits_for, (Drain, Take)):
+        if isinstance(self._waits_for, (Drain, Take)):
             self._run()
 
     def stopProducing(self) -> None:
@@ -146,11 +144,9 @@ class Connection(Protocol):
     def readConnectionLost(self) -> None:
         """The client will send no more; what it has sent is still answered."""
         self._at_end = True
-        if self._output_stalls:
-            return
         if self._finished:
             self.transport.loseConnection()
-        elif isinstance(self._waits_for, Take):
+        elif isinstance(self._waits_for, Take) and not self._output_stalls:
             self._finish()
 
     def writeConnectionLost(self) -> None:
@@ -211,7 +207,7 @@ class Connection(Protocol):
         if isinstance(self._waits_for, Take) and not self._running:
             self._run()
 
-    def _run(self, interruption: Interruption | None = None) -> None:
+    def _run(self, interruption: BaseException | None = None) -> None:
         """Run the conversation until it has to wait, or ends."""
         self._running = True
         try:
@@ -226,7 +222,7 @@ class Connection(Protocol):
             if self._finished:
                 self._conversation.close()
 
-    def _run_until_waiting(self, interruption: Interruption | None) -> None:
+    def _run_until_waiting(self, interruption: BaseException | None) -> None:
         effect: object = self._waits_for
         if interruption is not None:
             effect = self._conversation.throw(interruption)
@@ -239,12 +235,7 @@ class Connection(Protocol):
 
     def _perform(self, effect: object) -> object | None:
         """Perform an effect; what the conversation awaits next, None when this one takes its time."""
-        if isinstance(effect, Take):
-            return self._take(effect)
-        if isinstance(effect, Drain):
-            self._flush()
-            return None if self._output_stalls else self._conversation.send(None)
-        return None
+        return self._take(effect) if isinstance(effect, Take) else None
 
     def _take(self, effect: Take[Any]) -> object | None:
         if self._stopping and not effect.under_way:
@@ -277,9 +268,18 @@ class Connection(Protocol):
             effect.addBoth(self._happened)
         elif isinstance(effect, Pause):
             self._listener.call_later(effect.seconds, self._happened, None)
+        elif isinstance(effect, Drain) and not self._output_stalls:
+            # Others have their turn first: a client that takes everything at once must not have the reactor alone.
+            self._listener.call_later(0, self._resume_drained, effect)
 
-    def _happened(self, _result: object) -> None:  # the coroutine takes the result from the Deferred itself
+    def _happened(self, result: object) -> None:
         if not self._finished:
+            # The coroutine takes a result from the Deferred itself. Not so a failure: a Deferred that still calls its
+            # callbacks does not give it.
+            self._run(result.value if isinstance(result, Failure) else None)
+
+    def _resume_drained(self, effect: Drain) -> None:
+        if self._waits_for is effect and not self._output_stalls:
             self._run()
 
     def _start_tls(self) -> None:
@@ -322,10 +322,6 @@ class Connection(Protocol):
             return
         self._flush()
         self._finished = True
-        if not self._output_stalls:
-            self._close()
-
-    def _close(self) -> None:
         self._since = time.monotonic()
         self.transport.unregisterProducer()
         if not (self._reading or self._at_end):

@@ -17,7 +17,7 @@ from tempmaild.net.connection import Connections
 from tempmaild.settings import UnixAddress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from twisted.internet.interfaces import IListeningPort
 
@@ -94,6 +94,8 @@ class Listeners:
         return sum(len(connections.open) for connections in self._connections)
 
     def _add(self, service: Service, where: str, listen: Callable[[Connections], IListeningPort]) -> None:
+        if service.implicit_tls and service.certificate is None:
+            raise CannotListen(f"{service.name} needs a certificate")
         connections = Connections(service, self._reactor.callLater)
         try:
             port = listen(connections)
@@ -138,13 +140,21 @@ class Listeners:
             connections.look_at_clock(now)
 
 
-def handed_over(environ: Mapping[str, str]) -> dict[str, list[int]]:
-    """Give the sockets that systemd has opened for this process by their `FileDescriptorName=`; sd_listen_fds(3)."""
+def handed_over(environ: Mapping[str, str], known: Collection[str]) -> dict[str, list[int]]:
+    """Give the sockets that systemd has opened for this process by their `FileDescriptorName=`; sd_listen_fds(3).
+
+    Raises:
+        CannotListen: one of them has none of the names that are `known`.
+    """
     if environ.get("LISTEN_PID") != str(os.getpid()):
         return {}
-    names = environ.get("LISTEN_FDNAMES", "").split(":")
+    given = environ.get("LISTEN_FDNAMES", "").split(":")
     sockets: dict[str, list[int]] = {}
-    for offset, name in zip(range(int(environ.get("LISTEN_FDS", "0"))), names, strict=False):
+    for offset in range(int(environ.get("LISTEN_FDS", "0"))):
+        name = given[offset] if offset < len(given) else ""
+        if name not in known:
+            names = ", ".join(known)
+            raise CannotListen(f"FileDescriptorName= of a socket of systemd is {name!r}; it has to be one of {names}")
         sockets.setdefault(name, []).append(_FIRST_HANDED_OVER + offset)
     return sockets
 

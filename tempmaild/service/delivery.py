@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tempmaild.core import address as addresses
 from tempmaild.errors import InvalidAddress, NoSuchDomain, NoSuchMailbox
-from tempmaild.service.packing import pack_message
+from tempmaild.service.content import normalised
 from tempmaild.store.messages import Deliver
 
 if TYPE_CHECKING:
@@ -63,8 +63,7 @@ class Deliveries:
             StoreFailed: nothing was stored.
         """
         self._room.check()
-        message = await pack_message(self._access, content)
-        return await self._access.write(Deliver(message, tuple(recipients)))
+        return await self._access.write(Deliver(await normalised(self._access, content), tuple(recipients)))
 
     async def _check_domain(self, domain: str) -> None:
         try:

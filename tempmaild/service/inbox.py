@@ -21,7 +21,7 @@ from tempmaild.errors import (
     ReadOnly,
     WrongCredentials,
 )
-from tempmaild.service.packing import pack_message
+from tempmaild.service.content import normalised
 from tempmaild.store.mailboxes import CreateFolder, DeleteFolder, RenameFolder, Subscribe
 from tempmaild.store.messages import Append, ChangeFlags, Copy, Move, Remove
 
@@ -93,8 +93,9 @@ class Listings:
     def put(self, folder: Folder, entries: list[Entry]) -> None:
         """Keep what was read for a folder; nobody changes it from now on."""
         _, replaced = self._listings.pop(folder.id, (0, []))
-        self._listings[folder.id] = (folder.highest_modseq, entries)
         self._entries += len(entries) - len(replaced)
+        if entries:  # an empty one would be kept for ever
+            self._listings[folder.id] = (folder.highest_modseq, entries)
         while self._entries > self._MOST_ENTRIES:
             _, (_, dropped) = self._listings.popitem(last=False)
             self._entries -= len(dropped)
@@ -275,6 +276,11 @@ class Inbox:
             await self._check_exists()
         return content
 
+    async def examine(self, folder_id: int, uid: int, look: Callable[[bytes], T]) -> T | None:
+        """Have `look` work on a message where it holds nobody up, however large that is; None when it is gone."""
+        await self._check_alive()
+        return await self._access.read_long(_examine, self._queries, folder_id, uid, look)
+
     async def change_flags(
         self,
         folder_id: int,
@@ -307,8 +313,8 @@ class Inbox:
         folder = await self.folder(folder_name)
         if len(content) > self._logins.longest_message:
             raise MessageTooLarge(f"{len(content)} octets")
-        message = await pack_message(self._access, content)
-        return await self._write(Append(folder.id, message, flags, internal_date))
+        content = await normalised(self._access, content)
+        return await self._write(Append(folder.id, content, flags, internal_date))
 
     async def copy(self, folder_id: int, uids: Sequence[int], to_name: str) -> Placement:
         """Copy messages with their flags and dates, all or none.
@@ -398,6 +404,11 @@ class Inbox:
         await self._check_alive()
         if self.read_only:
             raise ReadOnly(self.mailbox.address)
+
+
+def _examine(queries: Queries, folder_id: int, uid: int, look: Callable[[bytes], T]) -> T | None:
+    content = queries.content(folder_id, uid)
+    return None if content is None else look(content)
 
 
 def _folder_name(name: str) -> str:

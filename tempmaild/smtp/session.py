@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable  # noqa: TC003 - the NamedTuple keeps them
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -44,6 +45,9 @@ _LONGEST_COMMAND = 2048
 _TARPIT = 1.0
 """Seconds that each further error costs a client beyond the soft limit."""
 _HTTP = frozenset({b"GET", b"POST", b"PUT", b"HEAD", b"OPTIONS", b"CONNECT", b"DELETE", b"PATCH", b"TRACE"})
+
+
+_STUFFED = re.compile(rb"\r\n\.")
 
 
 @dataclass(frozen=True)
@@ -414,7 +418,8 @@ def _mail_max(rules: Rules) -> str:
 
 def _without_stuffing(data: bytes) -> bytes:
     """Undo what the client did to lines that begin with a dot (RFC 5321 §4.5.2)."""
-    data = data.replace(b"\r\n.", b"\r\n")
+    if _STUFFED.search(data):
+        data = data.replace(b"\r\n.", b"\r\n")
     return data[1:] if data.startswith(b".") else data
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import Struct
 
-from tempmaild.core.delivery import Message, Recipient
+from tempmaild.core import summary as summaries
+from tempmaild.core.delivery import Recipient
 from tempmaild.core.flags import NO_FLAGS, SEEN, FlagChange, Flags, to_text
 from tempmaild.core.mailbox import Entry, Placement
 from tempmaild.store.codec import pack
@@ -26,12 +27,12 @@ _INSERT_SUMMARY = "INSERT INTO summary (entry_id, data) VALUES (?, ?)"
 
 
 class Deliver(Struct, frozen=True):
-    """Put one message into the inboxes of its recipients.
+    """Put one message into the inboxes of its recipients; all its lines end with CRLF.
 
     The result is who got it; a recipient whose mailbox was destroyed meanwhile did not.
     """
 
-    message: Message
+    content: bytes
     recipients: tuple[Recipient, ...]
 
     def apply(self, transaction: Transaction) -> list[Recipient]:
@@ -49,11 +50,20 @@ def deliver_all(transaction: Transaction, deliveries: Sequence[Deliver]) -> list
         reached = [recipient for recipient in delivery.recipients if recipient.inbox_id in folders]
         taken.append(reached)
         if reached:
-            content_id = batch.add_content(delivery.message)
+            stored = batch.add_content(delivery.content)
             for recipient in reached:
-                batch.add_entry(recipient.inbox_id, folders[recipient.inbox_id], content_id, delivery.message)
+                batch.add_entry(recipient.inbox_id, folders[recipient.inbox_id], stored)
     batch.insert()
     return taken
+
+
+class _Stored(NamedTuple):
+    """A content and what its entries say of it."""
+
+    id: int
+    summary: bytes
+    size: int
+    unterminated: bool
 
 
 class _Batch:
@@ -65,24 +75,24 @@ class _Batch:
         self._entries: list[tuple[object, ...]] = []
         self._summaries: list[tuple[object, ...]] = []
 
-    def add_content(self, message: Message) -> int:
+    def add_content(self, content: bytes) -> _Stored:
         content_id = self._transaction.next_id()
-        self._contents.append((content_id, *pack(message.content)))
-        return content_id
+        self._contents.append((content_id, *pack(content)))
+        summary = summaries.encode(summaries.summarise(content))
+        return _Stored(content_id, summary, len(content), not content.endswith(b"\r\n"))
 
     def add_entry(
         self,
         folder_id: int,
         folder: Counters,
-        content_id: int,
-        message: Message,
+        stored: _Stored,
         flags: Flags = NO_FLAGS,
         internal_date: int | None = None,
     ) -> int:
         now = self._transaction.now
         entry_id = self._transaction.next_id()
         uid = folder.next_uid()
-        folder.count(1, SEEN not in flags, message.size)
+        folder.count(1, SEEN not in flags, stored.size)
         self._transaction.touched.add(folder_id)
         self._entries.append(
             (
@@ -93,12 +103,12 @@ class _Batch:
                 to_text(flags) if flags else "",
                 now if internal_date is None else internal_date,
                 now,
-                message.size,
-                message.unterminated,
-                content_id,
+                stored.size,
+                stored.unterminated,
+                stored.id,
             )
         )
-        self._summaries.append((entry_id, message.summary))
+        self._summaries.append((entry_id, stored.summary))
         return uid
 
     def insert(self) -> None:
@@ -111,10 +121,10 @@ class _Batch:
 
 
 class Append(Struct, frozen=True):
-    """Put a message into a folder as its owner wants it (RFC 9051 §6.3.12)."""
+    """Put a message into a folder as its owner wants it (RFC 9051 §6.3.12); all its lines end with CRLF."""
 
     folder_id: int
-    message: Message
+    content: bytes
     flags: Flags
     internal_date: int | None
 
@@ -126,8 +136,8 @@ class Append(Struct, frozen=True):
         """
         folder = transaction.folder(self.folder_id)
         batch = _Batch(transaction)
-        content_id = batch.add_content(self.message)
-        uid = batch.add_entry(self.folder_id, folder, content_id, self.message, self.flags, self.internal_date)
+        stored = batch.add_content(self.content)
+        uid = batch.add_entry(self.folder_id, folder, stored, self.flags, self.internal_date)
         batch.insert()
         return Placement(folder.uid_validity, ((0, uid),))
 

@@ -65,7 +65,7 @@ def _migrate(handle: Handle, sqlite_path: Path, migrations: Path) -> None:
 def _alone(handle: Handle, sqlite_path: Path) -> Iterator[None]:
     """Wait until no other process migrates the database, and keep others waiting."""
     if handle.sqlite:
-        with sqlite_path.with_suffix(".lock").open("w") as lock:
+        with sqlite_path.with_suffix(".migration-lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
         return

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from tempmaild import log
+from tempmaild.allocator import keep_freed_memory
 from tempmaild.errors import StoreFailed, TempmaildError
 from tempmaild.store.frames import Frames, to_frame
 from tempmaild.store.messages import Append, Deliver, deliver_all
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from tempmaild.store.transaction import Change
 
 Result = Any
+
+CONFIGURATION = "TEMPMAILD_WRITER"
+"""The environment variable with a writer's configuration."""
 
 _LOOK_AROUND = 0.5
 """Seconds after which an idle writer looks whether another process has changed the database."""
@@ -52,7 +56,7 @@ class Pending(Struct, frozen=True):
     @property
     def octets(self) -> int:
         """How much of a group's octets it takes."""
-        return self.change.message.size if isinstance(self.change, (Deliver, Append)) else 0
+        return len(self.change.content) if isinstance(self.change, (Deliver, Append)) else 0
 
 
 class Committed(Struct, frozen=True):
@@ -239,11 +243,12 @@ class Writer:
 
 
 def main() -> None:
-    """Run the writer on standard input and output, with its configuration as JSON in the first argument."""
-    configuration = Configuration(**json.loads(sys.argv[1]))
+    """Run the writer on standard input and output, with its configuration as JSON in the environment."""
+    configuration = Configuration(**json.loads(os.environ[CONFIGURATION]))
     # A terminal and systemd signal the whole group; the writer ends when the daemon closes the pipe, not before.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
+    keep_freed_memory()
     log.configure(configuration.log_level, configuration.log_format)
     db = open_database(configuration.url, Path(configuration.sqlite_path))
     try:

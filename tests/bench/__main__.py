@@ -37,8 +37,8 @@ _SEEDED = 40
 def main() -> int:
     """Measure what is asked for; 0 when all of it could be measured, whatever it is."""
     options = _parser().parse_args()
-    # As an interrupt does: whatever was started is ended on the way out.
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    # Whatever was started is ended on the way out.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupted)
     _allow_many_files()
     try:
@@ -48,7 +48,7 @@ def main() -> int:
         print(error, file=sys.stderr)  # noqa: T201
         return 2
     if options.json:
-        values = {"machine": _machine(), "rounds": options.rounds, "rows": as_values(results)}
+        values = {"machine": _machine(), "rows": as_values(results)}
         options.json.write_text(json.dumps(values, indent=1) + "\n")
     print(f"\n{table(results)}")  # noqa: T201 - what it is for
     return int(any(result.problem for result in results))

@@ -71,22 +71,27 @@ class Rate(Measurement):
 
     Args:
         seconds: how long one measurement takes, roughly.
+        most: operations in one measurement, where they change what is measured.
     """
 
-    def __init__(self, generator: LoadGenerator, load: Load, role: Role, seconds: float) -> None:
+    def __init__(
+        self, generator: LoadGenerator, load: Load, role: Role, seconds: float, most: int | None = None
+    ) -> None:
         self.unit = "messages/s" if load.message else "fetches/s" if load.protocol == "imapf" else "sessions/s"
         self._generator = generator
         self._load = load
         self._role = role
         self._seconds = seconds
+        self._most = most
         self._operations: dict[Server, int] = {}
 
     def warm_up(self, server: Server) -> None:
         """Load it a little, which tells how many operations it can do in a measurement."""
         load = self._load
         least = load.connections * load.per_session
-        done = self._run(server, max(least, _WARM_UP if load.per_session == 1 else least))
-        self._operations[server] = max(least, round(done * self._seconds / load.per_session) * load.per_session)
+        rate = self._run(server, max(least, _WARM_UP))
+        operations = max(least, round(rate * self._seconds / load.per_session) * load.per_session)
+        self._operations[server] = min(operations, self._most or operations)
 
     def take(self, server: Server) -> Sample:
         operations = self._operations[server]
@@ -99,6 +104,7 @@ class Rate(Measurement):
         return Sample(rate, memory, used * 1e6 / operations)
 
     def _run(self, server: Server, operations: int) -> float:
+        """Give the operations a second."""
         load = self._load._replace(protocol=_spoken(server, self._load))
         port = server.ports[load.service]
         return self._generator.run(load, port, server.accounts(self._role), operations).rate
@@ -171,7 +177,9 @@ class Latency(Measurement):
             )
             client = IdleClient(server.ports["imap"], *account)
             stack.callback(client.close)
-            sender = stack.enter_context(smtplib.SMTP(HOST, server.ports["smtp"], timeout=_PATIENCE))
+            sender = smtplib.SMTP(HOST, server.ports["smtp"], timeout=_PATIENCE)
+            # Not as a context: its QUIT would read the answer to what an interrupt has cut off, and complain.
+            stack.callback(sender.close)
             sender.ehlo()
             probes = self._probes(lambda: _announced_after(sender, client, account.address))
             return Sample(percentile(list(probes), 99) * 1e3, mebibytes(server))

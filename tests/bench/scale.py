@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from tempmaild.appliance import open_appliance
 from tempmaild.core import secret as secrets
-from tempmaild.core.delivery import Message
-from tempmaild.core.summary import encode, summarise
 from tempmaild.store.mailboxes import CreateMailbox
 from tempmaild.store.messages import Deliver
 from tempmaild.store.writer import commit
@@ -35,7 +33,7 @@ _MESSAGES = 40
 _GROUP = 2_000
 """Changes in one transaction while the store is filled."""
 _MOST_ACCOUNTS = 1_000
-"""Accounts of each role, chosen evenly over the whole store."""
+"""Accounts of a role, chosen evenly over the whole store."""
 _DESTROYED = 6
 """Mailboxes that are destroyed for one sample."""
 
@@ -50,22 +48,21 @@ class FilledTempmaild(Tempmaild):
 
     def __init__(self, folder: Path, stored: int, message: Path) -> None:
         self._stored = stored
-        content = message.read_bytes()
-        self._message = Message(content, encode(summarise(content)))
+        self._message = message.read_bytes()
         self._names = itertools.count()
         self._doomed: deque[Mailbox] = deque()
         super().__init__(folder)
 
     def make_accounts(self) -> None:
-        """Fill the store; a third of its mailboxes are to be destroyed, the others are the accounts of both roles."""
+        """Fill the store; a third of its mailboxes are to be destroyed, a third is for each role."""
         appliance = open_appliance(self.daemon.settings)
         with closing(appliance.handle):
             accounts = self._fill(appliance, self._stored // _MESSAGES)
         self._doomed.extend(mailbox for mailbox, _ in accounts[::3])
-        kept = [(mailbox.address, secret) for number, (mailbox, secret) in enumerate(accounts) if number % 3]
-        kept = kept[:: max(1, len(kept) // _MOST_ACCOUNTS)]
-        for role in Role:
-            self.write_accounts(role, kept)
+        for number, role in enumerate(Role, 1):
+            third = accounts[number::3]
+            chosen = third[:: max(1, len(third) // _MOST_ACCOUNTS)]
+            self.write_accounts(role, [(mailbox.address, secret) for mailbox, secret in chosen])
 
     def destroy_some(self) -> list[float]:
         """Destroy some of the oldest mailboxes, and put new ones in their place; the seconds that each has taken."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from email import message_from_bytes
 from typing import TYPE_CHECKING
 
-from tests.clients.mail import some_messages
+from tests.clients.mail import some_messages, stable_messages
 from tests.clients.programs import Security, Site
 
 if TYPE_CHECKING:
@@ -19,17 +19,8 @@ def fetchmail_messages() -> list[bytes]:
 
 
 def getmail_messages() -> list[bytes]:
-    """Give messages that getmail takes as they are.
-
-    Each goes through Python's email package, which tidies many; and an older Return-Path is taken out.
-    """
-
-    def stays(message: bytes) -> bool:
-        text = message.replace(b"\r\n", b"\n")
-        parsed = message_from_bytes(text)
-        return parsed.as_bytes() == text and "Return-Path" not in parsed
-
-    return list(filter(stays, some_messages().values()))
+    """Give messages that getmail takes as they are: it has no older Return-Path, and see `stable_messages`."""
+    return [message for message in stable_messages() if "Return-Path" not in message_from_bytes(message)]
 
 
 def fetchmail(site: Site, protocol: str, options: str = "keep fetchall") -> list[bytes]:
@@ -67,6 +58,7 @@ def getmail(site: Site, retriever: str, options: Sequence[str] = ()) -> list[byt
         f"port = {site.port(protocol)}",
         f"username = {site.account.address}",
         f"password = {site.account.secret}",
+        "record_mailbox = false" if protocol == "imap" else "",
         tls,
         "[destination]",
         "type = MDA_external",

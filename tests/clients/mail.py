@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from email import message_from_bytes
 from functools import cache
-from imaplib import IMAP4
+from imaplib import IMAP4_SSL
 from pathlib import Path
 from smtplib import SMTP
 from typing import TYPE_CHECKING
@@ -31,7 +32,9 @@ _TRACE = re.compile(
     rb"\t\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d [-+]\d{4}\n"
 )
 
-_HEAD = b"From: Sender <sender@example.org>\r\nTo: somebody@box.test\r\nSubject: %b\r\nMessage-ID: <%b@example.org>\r\n"
+_HEAD = (
+    b"From: Sender <sender@example.org>\r\nTo: somebody@box.test\r\nSubject: %b\r\nMessage-ID: <%b@example.org>\r\n"
+)
 
 
 def _headed(name: str, rest: bytes) -> bytes:
@@ -56,13 +59,14 @@ COMPOSED: Mapping[str, bytes] = {
     "blank-lines": _headed("blank-lines", b"\r\n\r\n\r\ntext\r\n\r\n\r\n"),
     "eight-bit": _headed(
         "eight-bit",
-        b"MIME-Version: 1.0\r\nContent-Type: text/plain; charset=iso-8859-1\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
-        + bytes(range(0xA0, 0x100))
-        + b"\r\n",
+        b"MIME-Version: 1.0\r\nContent-Type: text/plain; charset=iso-8859-1\r\n"
+        b"Content-Transfer-Encoding: 8bit\r\n\r\n" + bytes(range(0xA0, 0x100)) + b"\r\n",
     ),
     "utf8-header": _headed("utf8-header", "X-Place: Grüße aus Åbo, 東京 ✉\r\n\r\nGrüße ✉\r\n".encode()),
     "folded-header": _headed("folded-header", b"X-Long: one\r\n two\r\n\tthree\r\n   \t four\r\n\r\nfolded\r\n"),
-    "mbox-from": _headed("mbox-from", b"\r\nFrom here on\r\n>From there\r\n\r\nFrom nobody Sat Jan  1 00:00:00 2000\r\n"),
+    "mbox-from": _headed(
+        "mbox-from", b"\r\nFrom here on\r\n>From there\r\n\r\nFrom nobody Sat Jan  1 00:00:00 2000\r\n"
+    ),
     "white-space": _headed("white-space", b"\r\n  leading\r\ntrailing  \r\n\t\r\n \r\n"),
     "long-line": _headed("long-line", b"\r\n" + b"0123456789abcdef" * 4000 + b"\r\nshort\r\n"),
     "big": _headed("big", _attachment(3 << 20)),
@@ -105,10 +109,25 @@ def some_messages() -> Mapping[str, bytes]:
     return {**COMPOSED, **whole}
 
 
+def stable_messages() -> list[bytes]:
+    """Give those that Python's email package takes apart and writes again as they were, for clients that do so."""
+
+    def is_stable(message: bytes) -> bool:
+        text = message.replace(b"\r\n", b"\n")
+        return message_from_bytes(text).as_bytes() == text
+
+    return list(filter(is_stable, some_messages().values()))
+
+
 def _has_header(message: bytes) -> bool:
     header, blank_line, _ = message.partition(b"\r\n\r\n")
     field = re.compile(rb"(?:[!-9;-~]+[ \t]*:|[ \t])")
     return bool(blank_line) and all(map(field.match, header.split(b"\r\n"))) and header[:1] not in b" \t"
+
+
+def as_literals(messages: Iterable[bytes]) -> list[bytes]:
+    """Give messages as IMAP can carry them: a literal has no NUL (RFC 3501 §4.3), and 0x80 stands for it."""
+    return [message.replace(b"\0", b"\x80") for message in messages]
 
 
 def deliver(daemon: RunningDaemon, account: Account, messages: Iterable[bytes]) -> None:
@@ -120,7 +139,7 @@ def deliver(daemon: RunningDaemon, account: Account, messages: Iterable[bytes]) 
 
 def stored(daemon: RunningDaemon, account: Account) -> list[bytes]:
     """Give what the INBOX has, in order of arrival."""
-    with IMAP4(HOST, daemon.ports.imap, timeout=60) as imap:
+    with IMAP4_SSL(HOST, daemon.ports.imaps, ssl_context=daemon.tls_context(), timeout=60) as imap:
         imap.login(account.address, account.secret)
         imap.select(readonly=True)
         _, answers = imap.fetch("1:*", "(BODY.PEEK[])")
@@ -148,11 +167,12 @@ def same_octets(received: bytes, sent: bytes) -> None:
 def assert_same(got: bytes, expected: bytes) -> None:
     """Compare two messages, and show no more of them than where they begin to differ."""
     if got != expected:
-        at = next((i for i, (a, b) in enumerate(zip(got, expected, strict=False)) if a != b), min(len(got), len(expected)))
-        near = slice(max(0, at - 60), at + 60)
-        raise AssertionError(
-            f"differs at octet {at} (lengths {len(got)} and {len(expected)}):\n{got[near]!r} came for\n{expected[near]!r}"
+        at = next(
+            (i for i, (a, b) in enumerate(zip(got, expected, strict=False)) if a != b), min(len(got), len(expected))
         )
+        near = slice(max(0, at - 60), at + 60)
+        lengths = f"lengths {len(got)} and {len(expected)}"
+        raise AssertionError(f"differs at octet {at} ({lengths}):\n{got[near]!r} came for\n{expected[near]!r}")
 
 
 def without_trace(message: bytes) -> bytes:

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from tests.needs import needs
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from tests.daemon import Account, RunningDaemon
 
-_PATIENCE = 120
+_PATIENCE = 60
 """Seconds; whatever takes longer hangs."""
 
 
@@ -51,11 +52,19 @@ class Site(NamedTuple):
         port: int = getattr(self.daemon.ports, protocol + ("s" if self.security is Security.TLS else ""))
         return port
 
-    def run(self, program: str, *arguments: str | Path, stdin: bytes = b"", fails: bool = False) -> bytes:
+    def run(
+        self,
+        program: str,
+        *arguments: str | Path,
+        stdin: bytes = b"",
+        fails: bool = False,
+        environ: Mapping[str, str] | None = None,
+    ) -> bytes:
         """Run a program to its end.
 
         Args:
             fails: the program is expected to fail.
+            environ: what its environment has besides.
 
         Returns:
             what it wrote to standard output.
@@ -66,7 +75,7 @@ class Site(NamedTuple):
         process = subprocess.run(
             [needs(program), *map(str, arguments)],
             cwd=self.home,
-            env=self._environ("dumb"),
+            env=self._environ("dumb") | dict(environ or {}),
             input=stdin,
             capture_output=True,
             check=False,

@@ -11,6 +11,7 @@ from tests.clients import collectors, maildir
 from tests.clients.mail import COMPOSED, deliver, every_message, same, same_octets, some_messages
 from tests.clients.programs import Security, Site
 
+
 def mpop(site: Site) -> list[bytes]:
     """Fetch what is new with mpop into a Maildir; in no particular order."""
     folder = maildir.make(site.home / "mail")

@@ -14,6 +14,7 @@ from tests.daemon import HOST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from pathlib import Path
 
     from tests.daemon import RunningDaemon
 
@@ -26,18 +27,20 @@ def by_swaks(site: Site, message: bytes) -> None:
     stuffed = re.sub(rb"^\.", b"..", message, flags=re.MULTILINE) + b".\r\n"
     path = site.home / "data"
     path.write_bytes(stuffed)
-    tls = {
-        Security.PLAIN: [],
-        Security.STARTTLS: ["--tls", "--tls-verify", "--tls-ca-path", site.certificate],
-        Security.TLS: ["--tls-on-connect", "--tls-verify", "--tls-ca-path", site.certificate],
-    }
     recipient = ["--from", SENDER, "--to", site.account.address, "--no-data-fixup", "--data", f"@{path}"]
-    site.run("swaks", "--server", site.host, "--port", str(site.port("smtp")), *recipient, *tls[site.security])
+    site.run("swaks", "--server", site.host, "--port", str(site.port("smtp")), *recipient, *_swaks_tls(site))
+
+
+def _swaks_tls(site: Site) -> list[str | Path]:
+    if site.security is Security.PLAIN:
+        return []
+    how = "--tls" if site.security is Security.STARTTLS else "--tls-on-connect"
+    return [how, "--tls-verify", "--tls-ca-path", site.certificate]
 
 
 def by_curl(site: Site, message: bytes) -> None:
     scheme = "smtps" if site.security is Security.TLS else "smtp"
-    tls = ["--ssl-reqd", "--cacert", site.certificate] if site.security is not Security.PLAIN else []
+    tls = ["--ssl-reqd", "--cacert", str(site.certificate)] if site.security is not Security.PLAIN else []
     url = f"{scheme}://{site.host}:{site.port('smtp')}/client.example.org"
     recipient = ["--mail-from", SENDER, "--mail-rcpt", site.account.address, "--upload-file", "-"]
     site.run("curl", "--silent", "--show-error", *tls, *recipient, url, stdin=message)
@@ -75,20 +78,29 @@ def test_what_is_sent_is_what_arrives(site: Site, send: Callable[[Site, bytes], 
         messages += BARE.values()
     for message in messages:
         send(site, message)
-    same(stored(site.daemon, site.account), messages)
+    found = stored(site.daemon, site.account)
+    same(found, messages)
+    protocol = b"ESMTP" if site.security is Security.PLAIN else b"ESMTPS"
+    assert all(re.search(rb"^\tby mx\.box\.test with %b id" % protocol, message, re.MULTILINE) for message in found)
 
 
 def test_swaks_composes_and_sees_every_reply(site: Site) -> None:
     """As people use it: it writes the message, and its exit code tells whether every command succeeded."""
-    tls = {
-        Security.PLAIN: [],
-        Security.STARTTLS: ["--tls", "--tls-verify", "--tls-ca-path", site.certificate],
-        Security.TLS: ["--tls-on-connect", "--tls-verify", "--tls-ca-path", site.certificate],
-    }
     site.run(
-        "swaks", "--server", f"{site.host}:{site.port('smtp')}", "--to", site.account.address, "--from", SENDER,
-        "--header", "Subject: made by swaks", "--body", "line one\\n.line two", "--attach", "@/etc/hostname",
-        *tls[site.security],
+        "swaks",
+        "--server",
+        f"{site.host}:{site.port('smtp')}",
+        "--to",
+        site.account.address,
+        "--from",
+        SENDER,
+        "--header",
+        "Subject: made by swaks",
+        "--body",
+        "line one\\n.line two",
+        "--attach",
+        "@/etc/hostname",
+        *_swaks_tls(site),
     )
     (message,) = stored(site.daemon, site.account)
     parsed = message_from_bytes(message)
@@ -125,7 +137,10 @@ def test_smtp_source(plain_site: Site, way: int, one_connection_each: bool) -> N
     options += [] if one_connection_each else ["-d"]
     mail = ["-f", SENDER, "-t", account.address, "-S", "made by smtp-source", "-l", str(LINES * 80)]
     plain_site.run("smtp-source", *options, "-s", "10", "-m", str(messages), *mail, address)
-    head = rf"From: <{SENDER}>\nTo: <{account.address}>\nDate: [^\n]+\nMessage-Id: <([^\n]+)>\nSubject: made by smtp-source\n\n"
+    head = (
+        rf"From: <{SENDER}>\nTo: <{account.address}>\nDate: [^\n]+\nMessage-Id: <([^\n]+)>\n"
+        "Subject: made by smtp-source\n\n"
+    )
     pattern = re.compile(head.encode() + BODY)
     found = [without_trace(message.replace(b"\r\n", b"\n")) for message in stored(plain_site.daemon, account)]
     assert len({whole[1] for message in found if (whole := pattern.fullmatch(message))}) == len(found) == messages

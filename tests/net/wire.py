@@ -1,5 +1,8 @@
 """A connection without a socket: Twisted's own buffering, and a client who takes as much as the test says."""
 
+# Twisted's own methods have no types.
+# mypy: disable-error-code="no-untyped-call"
+
 from __future__ import annotations
 
 import time
@@ -13,7 +16,7 @@ from twisted.python.failure import Failure
 
 from tempmaild.log import get_log
 from tempmaild.net.connection import Connections, Service
-from tempmaild.net.conversation import Session
+from tempmaild.net.conversation import Interruption, Line, Session
 from tempmaild.net.gate import Gate, GateRules
 
 if TYPE_CHECKING:
@@ -39,22 +42,33 @@ class Told(Session):
         await self._story(self)
 
 
+async def parrot(session: Told) -> None:
+    """Says what it hears, and why it ends."""
+    session.say(b"hello\r\n")
+    try:
+        while (line := await Line(3000, 60)) != b"bye":
+            session.say(line + b"\r\n")
+    except Interruption as interruption:
+        session.say(type(interruption).__name__.encode() + b"\r\n")
+    session.say(b"bye\r\n")
+
+
 class _Interest:
     """What a reactor notes: whether the descriptor wants to read, and to write."""
 
     def __init__(self) -> None:
         self.reads = self.writes = False
 
-    def addReader(self, _: object) -> None:
+    def addReader(self, _: object) -> None:  # noqa: N802 - Twisted's name
         self.reads = True
 
-    def removeReader(self, _: object) -> None:
+    def removeReader(self, _: object) -> None:  # noqa: N802 - Twisted's name
         self.reads = False
 
-    def addWriter(self, _: object) -> None:
+    def addWriter(self, _: object) -> None:  # noqa: N802 - Twisted's name
         self.writes = True
 
-    def removeWriter(self, _: object) -> None:
+    def removeWriter(self, _: object) -> None:  # noqa: N802 - Twisted's name
         self.writes = False
 
 
@@ -63,6 +77,7 @@ class Wire(FileDescriptor):
 
     Attributes:
         sent: what the client has received.
+        writes: how often the socket was written to.
         capacity: how many octets it takes before it stalls.
         half_closed: whether we said that we send no more.
         closed: whether the connection is closed, and how: "" for not, "closed", "aborted".
@@ -70,13 +85,17 @@ class Wire(FileDescriptor):
 
     connected = 1
 
-    def __init__(self, factory: Connections, address: str = CLIENT) -> None:
+    def __init__(self, factory: Listener, address: str = CLIENT, capacity: int = NO_END) -> None:
+        self.clock = factory.clock
         self._interest = _Interest()
         super().__init__(self._interest)  # type: ignore[arg-type]
         self.sent = bytearray()
-        self.capacity = NO_END
+        self.writes = 0
+        self.capacity = capacity
         self.half_closed = False
         self.closed = ""
+        # The one that `listener` has made.
+        self._clock: Clock = factory.call_later.__self__  # type: ignore[attr-defined]
         peer: Any = IPv4Address("TCP", address, 50_000) if address else UNIXAddress(b"/run/client")
         self.connection = factory.buildProtocol(peer)
         self.startReading()
@@ -120,14 +139,20 @@ class Wire(FileDescriptor):
 
     def turn(self) -> None:
         """Let the reactor turn until nothing can happen without the client."""
+        self.clock.advance(0)
         while not self.closed and self._interest.writes and (self.capacity or not self.pending):
             if self.doWrite() is CONNECTION_DONE:
                 self.lose("closed")
+            self.clock.advance(0)
 
     def look_at_clock(self, seconds: float) -> None:
         """Let the clock be looked at when so much time will have passed."""
         self.connection.look_at_clock(time.monotonic() + seconds)
         self.turn()
+
+    @property
+    def open(self) -> bool:
+        return not self.closed
 
     @property
     def reads(self) -> bool:
@@ -140,30 +165,40 @@ class Wire(FileDescriptor):
 
     # What a TCP transport has beyond FileDescriptor
 
-    def writeSomeData(self, data: bytes) -> int:
+    def writeSomeData(self, data: bytes) -> int:  # noqa: N802 - Twisted's name
+        self.writes += 1
         taken = min(len(data), self.capacity)
         self.sent += data[:taken]
         self.capacity -= taken
         return taken
 
-    def _closeWriteConnection(self) -> None:
+    def _closeWriteConnection(self) -> None:  # noqa: N802 - Twisted's name
         self.half_closed = True
 
-    def abortConnection(self) -> None:
+    def abortConnection(self) -> None:  # noqa: N802 - Twisted's name
         self.lose("aborted")
 
 
-def listener(story: Story, gate: Gate | None = None, clock: Clock | None = None, **service: Any) -> Connections:
-    """Make a listener whose sessions go as the story tells, and pause as long as the clock says."""
-    offered = Service(
-        name="test",
-        make_session=lambda peer, session_id: Told(peer, session_id, story),
-        turned_away=b"421 full\r\n",
-        gate=gate or Gate(RULES),
-        log=get_log("test"),
-        **service,
+class Listener(Connections):
+    """A listener whose pauses are as long as its clock says."""
+
+    def __init__(self, service: Service) -> None:
+        self.clock = Clock()
+        super().__init__(service, self.clock.callLater)
+
+
+def listener(story: Story, gate: Gate | None = None, **service: Any) -> Listener:
+    """Make a listener whose sessions go as the story tells."""
+    return Listener(
+        Service(
+            name="test",
+            make_session=lambda peer, session_id: Told(peer, session_id, story),
+            turned_away=b"421 full\r\n",
+            gate=gate or Gate(RULES),
+            log=get_log("test"),
+            **service,
+        )
     )
-    return Connections(offered, (clock or Clock()).callLater)
 
 
 def connect(story: Story, address: str = CLIENT, **service: Any) -> Wire:

@@ -35,12 +35,16 @@ def test_commands(line: bytes, parts: tuple[bytes, bytes]) -> None:
     assert split_command(line) == parts
 
 
-@pytest.mark.parametrize("name", [b"a", b"mail.example.org", b"[192.0.2.1]", b"[IPv6:2001:db8::1]", b"my_pc", b"a" * 255])
+@pytest.mark.parametrize(
+    "name", [b"a", b"mail.example.org", b"[192.0.2.1]", b"[IPv6:2001:db8::1]", b"my_pc", b"a" * 255]
+)
 def test_names_of_clients(name: bytes) -> None:
     assert helo_name(name) == name.decode()
 
 
-@pytest.mark.parametrize("name", [b"", b"a b", b"a\0", b"a\n", b"gr\xc3\xbcn", b"<a>", b"(a)", b'"a"', b"a;b", b"a" * 256])
+@pytest.mark.parametrize(
+    "name", [b"", b"a b", b"a\0", b"a\n", b"gr\xc3\xbcn", b"<a>", b"(a)", b'"a"', b"a;b", b"a" * 256]
+)
 def test_what_cannot_stand_in_a_received_field_is_no_name(name: bytes) -> None:
     with pytest.raises(SyntaxProblem):
         helo_name(name)
@@ -218,7 +222,25 @@ def test_recipients_have_no_parameters() -> None:
         rcpt_arguments(b"TO:<a@b> NOTIFY=NEVER", utf8=False)
 
 
-WORDS = [b"<", b">", b'"', b"\\", b"@", b":", b",", b".", b"a", b" ", b"[", b"]", b"\xc3\xbc", b"\xff", b"=", b"FROM:", b"SIZE"]
+WORDS = [
+    b"<",
+    b">",
+    b'"',
+    b"\\",
+    b"@",
+    b":",
+    b",",
+    b".",
+    b"a",
+    b" ",
+    b"[",
+    b"]",
+    b"\xc3\xbc",
+    b"\xff",
+    b"=",
+    b"FROM:",
+    b"SIZE",
+]
 
 
 @given(st.lists(st.sampled_from(WORDS), max_size=40).map(b"".join))

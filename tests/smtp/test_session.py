@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import logging
-from collections import namedtuple
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -258,8 +258,7 @@ def test_our_fault_ends_a_command_and_not_the_session(
 
 
 def test_without_disk_space_no_message_is_begun(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    status = namedtuple("status", "f_bavail f_frsize")
-    monkeypatch.setattr("os.statvfs", lambda _: status(1000, 1000))
+    monkeypatch.setattr("os.statvfs", lambda _: SimpleNamespace(f_bavail=1000, f_frsize=1000))
     dialog = house.connect()
     house.clock.now += 10
     full = b"452 4.3.1 Insufficient system storage\r\n"
@@ -367,8 +366,10 @@ def test_the_log_says_what_happened_and_no_content(house: House, caplog: pytest.
 
 LINES = st.sampled_from(
     [
-        b"EHLO a", b"HELO a", b"LHLO a", b"MAIL FROM:<>", b"MAIL FROM:<a@b.c> SIZE=5 SMTPUTF8", b"RCPT TO:<me@box.test>",
-        b"RCPT TO:<you@box.test>", b"RCPT TO:<no@box.test>", b"RCPT TO:<Postmaster>", b"DATA", b".", b"..", b"RSET", b"NOOP",
+        b"EHLO a", b"HELO a", b"LHLO a", b"MAIL FROM:<>", b"MAIL FROM:<a@b.c> SIZE=5",
+        b"MAIL FROM:<> SMTPUTF8", b"RCPT TO:<me@box.test>",
+        b"RCPT TO:<you@box.test>", b"RCPT TO:<no@box.test>", b"RCPT TO:<Postmaster>", b"DATA",
+        b".", b"..", b"RSET", b"NOOP",
         b"VRFY x", b"HELP", b"QUIT", b"QUIT x", b"STARTTLS x", b"", b"MAIL FROM:<\"a\\\"@b", b"\x00", b"\xff\xfe",
         b"a" * 3000, b"RCPT TO:<" + b"(" * 2000, b"x\n.\ny", b"x\r",
     ]
@@ -440,13 +441,15 @@ def test_every_reply_is_well_formed(shared: House) -> None:
     said = dialog.read()
     for command in (b"EHLO a", b"NOOP", b"HELP", b"VRFY a", b"AUTH", b"x", b"MAIL", *BEGIN.split(b"\r\n")[1:-1]):
         said += dialog.send(command + b"\r\n")
-    said += dialog.send(b".\r\n") + dialog.send(b"STARTTLS\r\n") + dialog.send(b"EHLO a\r\n") + dialog.send(b"QUIT\r\n")
+    said += (
+        dialog.send(b".\r\n") + dialog.send(b"STARTTLS\r\n") + dialog.send(b"EHLO a\r\n") + dialog.send(b"QUIT\r\n")
+    )
     for line in said.split(b"\r\n")[:-1]:
         code, text = line[:3], line[4:]
         assert code.isdigit()
         assert line[3:4] in {b" ", b"-"}
         assert len(line) <= 510
-        if code not in {b"354"} and not text.startswith(b"mx.box.test") and b"250-" not in line:
+        if code != b"354" and not text.startswith(b"mx.box.test") and b"250-" not in line:
             assert text[:2] == code[:1] + b"." or text.startswith((b"STARTTLS", b"LIMITS")), line
 
 

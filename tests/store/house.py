@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tempmaild.core import summary as summaries
-from tempmaild.core.delivery import Message, Recipient
 from tempmaild.core.flags import NO_FLAGS, SEEN, Flags, from_text
 from tempmaild.core.mailbox import INBOX
 from tempmaild.store.mailboxes import AddDomain, CreateMailbox
@@ -18,16 +16,16 @@ from tests.support import LIFETIME, NOW
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tempmaild.core.delivery import Recipient
     from tempmaild.core.mailbox import Folder, Mailbox
     from tempmaild.store.transaction import Change
 
 VERIFIER = b"\x01" * 32
 
 
-def message(text: str = "Hello.", end: str = "\r\n") -> Message:
+def message(text: str = "Hello.", end: str = "\r\n") -> bytes:
     """Give a message whose body is `text`."""
-    content = f"Subject: test\r\n\r\n{text}{end}".encode()
-    return Message(content, summaries.encode(summaries.summarise(content)))
+    return f"Subject: test\r\n\r\n{text}{end}".encode()
 
 
 class Store:

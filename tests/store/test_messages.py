@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tempmaild.core.delivery import Message, Recipient
+from tempmaild.core.delivery import Recipient
 from tempmaild.core.flags import ANSWERED, DELETED, FLAGGED, NO_FLAGS, SEEN, FlagChange
 from tempmaild.core.mailbox import Changes
 from tempmaild.errors import NoSuchFolder
@@ -30,8 +30,8 @@ class TestDeliver:
             inbox = store.folder(mailbox)
             (entry,) = store.queries.entries(inbox.id)
             assert (entry.uid, entry.flags, entry.internal_date, entry.unterminated) == (1, NO_FLAGS, NOW, False)
-            assert entry.size == inbox.size == len(delivery.message.content)
-            assert store.queries.content(inbox.id, 1) == delivery.message.content
+            assert entry.size == inbox.size == len(delivery.content)
+            assert store.queries.content(inbox.id, 1) == delivery.content
             assert store.queries.summaries(inbox.id, [1])[1].envelope.subject == b"test"
         assert store.touched == {recipient.inbox_id for recipient in delivery.recipients}
 
@@ -75,13 +75,13 @@ class TestDeliver:
     def test_to_more_inboxes_than_a_statement_has_parameters(self, store: Store) -> None:
         delivery = store.delivery(store.mailbox())
         others = (Recipient("gone@box.test", 0, 10**6 + number, 0) for number in range(300_000))
-        assert store.write(Deliver(delivery.message, (*others, *delivery.recipients))) == list(delivery.recipients)
+        assert store.write(Deliver(delivery.content, (*others, *delivery.recipients))) == list(delivery.recipients)
 
     @pytest.mark.parametrize("content", [b"", b"\0\xff\r\n", b"no end", b"x" * 3_000_000 + b"\r\n"])
     def test_gives_back_every_octet(self, store: Store, content: bytes) -> None:
         mailbox = store.mailbox()
         delivery = store.delivery(mailbox)
-        store.write(Deliver(Message(content, delivery.message.summary), delivery.recipients))
+        store.write(Deliver(content, delivery.recipients))
         (entry,) = store.queries.entries(store.folder(mailbox).id)
         assert store.queries.content(store.folder(mailbox).id, 1) == content
         assert (entry.size, entry.unterminated) == (len(content), not content.endswith(b"\r\n"))
@@ -108,7 +108,7 @@ class TestAppend:
         assert placement.uid_validity == folder.uid_validity
         assert placement.uids == ((0, 1),)
         (entry,) = store.queries.entries(folder.id)
-        assert (entry.flags, entry.internal_date) == ({SEEN, "$Draft"}, NOW - 1000)
+        assert (entry.flags, entry.internal_date) == (frozenset({SEEN, "$Draft"}), NOW - 1000)
         assert store.folder(mailbox, "Drafts").unseen == 0
 
     def test_needs_the_folder(self, store: Store) -> None:

@@ -13,7 +13,6 @@ import pytest
 from tempmaild.errors import StoreFailed
 from tempmaild.store import models, opening
 from tempmaild.store.opening import open_database
-from tests.store.house import Store
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 
     from tempmaild.store.database import Handle
     from tests.postgres import Postgres
+    from tests.store.house import Store
 
 _SECOND = """\
 def up(migrator, database):
@@ -104,7 +104,9 @@ def test_a_migration_that_fails_changes_nothing(store: Store, newer: Path) -> No
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_processes_that_start_together_migrate_once(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_processes_that_start_together_migrate_once(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     url = "" if kind == "sqlite" else request.getfixturevalue("postgres").create(migrated=False)
     together = threading.Barrier(4)
     problems: list[Exception] = []

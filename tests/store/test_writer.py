@@ -11,15 +11,18 @@ import pytest
 from msgspec import Struct
 
 from tempmaild import log
-from tempmaild.errors import DomainExists, NoSuchDomain, NoSuchFolder, StoreFailed
+from tempmaild.core.flags import SEEN, FlagChange
+from tempmaild.core.mailbox import Mailbox
+from tempmaild.errors import AddressTaken, DomainExists, NoSuchDomain, NoSuchFolder, StoreFailed
 from tempmaild.store.frames import Frames, to_frame
-from tempmaild.store.mailboxes import AddDomain, DestroyMailbox, RemoveDomain
-from tempmaild.store.messages import Remove
+from tempmaild.store.mailboxes import AddDomain, CreateMailbox, DestroyMailbox, RemoveDomain
+from tempmaild.store.messages import ChangeFlags, Remove
 from tempmaild.store.opening import open_database
 from tempmaild.store.writer import Committed, Configuration, Pending, Writer, commit
+from tests.store.house import VERIFIER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tempmaild.store.database import Handle
@@ -82,7 +85,11 @@ class TestCommit:
     ) -> None:
         transactions = Transactions(store.handle, monkeypatch)
         results = store.group(
-            AddDomain("a.test"), AddDomain("box.test"), Remove(999_999, None), RemoveDomain("c.test"), AddDomain("b.test")
+            AddDomain("a.test"),
+            AddDomain("box.test"),
+            Remove(999_999, None),
+            RemoveDomain("c.test"),
+            AddDomain("b.test"),
         )
         assert [type(result) for result in results[1:4]] == [DomainExists, NoSuchFolder, NoSuchDomain]
         assert transactions.count == 1
@@ -104,7 +111,7 @@ class TestCommit:
         assert domains(store) == ["box.test"]
 
     def test_of_what_fails_leaves_no_transaction_open(self, store: Store) -> None:
-        failures = (ZeroDivisionError, *store.handle.failures)
+        failures: tuple[type[Exception], ...] = (ZeroDivisionError, *store.handle.failures)
         for wrong in (Defect(), Statement("NOT SQL")):
             with pytest.raises(failures):
                 store.write(wrong)
@@ -121,7 +128,12 @@ class House:
         source, self.sink = os.pipe()
         self.source, sink = os.pipe()
         configuration = Configuration(
-            url=store.url, sqlite_path=str(store.path), group=group, octets=octets, log_level="error", log_format="text"
+            url=store.url,
+            sqlite_path=str(store.path),
+            group=group,
+            octets=octets,
+            log_level="error",
+            log_format="text",
         )
         self.db = open_database(store.url, store.path)
         self.db.close()
@@ -226,7 +238,7 @@ class TestWriter:
             mailbox = store.mailbox()
             small, large = store.delivery(mailbox), store.delivery(mailbox, text="x" * 1000)
             house.submit(*[small] * 6, large, large, small)
-            sizes = []
+            sizes: list[int] = []
             while sum(sizes) < 9:
                 sizes.append(len(house.answer().answers))
             # Four are enough, so are 1,000 octets; the first change of a group always goes.
@@ -379,24 +391,69 @@ def test_two_daemons_on_one_database(postgres_store: Store, tmp_path: Path) -> N
     assert [store.folder(mailbox).messages for mailbox in kept] == [40, 60, 40]
 
 
-def test_the_last_reference_goes_from_two_sides(postgres_store: Store, tmp_path: Path) -> None:
-    store = postgres_store
-    first, second = store.mailbox(), store.mailbox()
-    inboxes = [store.folder(mailbox).id for mailbox in (first, second)]
+def two_sides(store: Store, folder: Path, groups: Callable[[int, int], list[Change[Any]]]) -> list[list[list[Any]]]:
+    """Have two daemons commit thirty groups each at the same time; `groups` gives them by side and turn."""
     together = threading.Barrier(2)
+    results: list[list[list[Any]]] = [[], []]
 
-    def work(inbox_id: int) -> None:
-        handle = open_database(store.url, tmp_path / "none")
-        for uid in range(1, 31):
+    def work(side: int) -> None:
+        handle = open_database(store.url, folder / "none")
+        for turn in range(30):
+            group = groups(side, turn)
             together.wait()
-            commit(handle, [Remove(inbox_id, (uid,))], store.now)
+            results[side].append(commit(handle, group, store.now)[0])
         handle.close()
 
-    store.group(*[store.delivery(first, second)] * 30)
-    threads = [threading.Thread(target=work, args=(inbox_id,)) for inbox_id in inboxes]
+    threads = [threading.Thread(target=work, args=(side,)) for side in (0, 1)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     store.check()
-    assert store.count("content") == 0
+    return results
+
+
+class TestTwoDaemons:
+    """On one PostgreSQL database, each with groups of its own."""
+
+    def test_take_away_the_last_references(self, postgres_store: Store, tmp_path: Path) -> None:
+        store = postgres_store
+        mailboxes = [store.mailbox(), store.mailbox()]
+        inboxes = [store.folder(mailbox).id for mailbox in mailboxes]
+        store.group(*[store.delivery(*mailboxes)] * 30)
+        two_sides(store, tmp_path, lambda side, turn: [Remove(inboxes[side], (turn + 1,))])
+        assert store.count("content") == 0
+
+    def test_count_together(self, postgres_store: Store, tmp_path: Path) -> None:
+        store = postgres_store
+        mailbox = store.mailbox()
+        inbox, delivery = store.folder(mailbox), store.delivery(mailbox)
+        store.fill(inbox, 30)
+
+        def groups(side: int, turn: int) -> list[Change[Any]]:
+            return [ChangeFlags(inbox.id, (turn + 1,), FlagChange.ADD, frozenset({SEEN}))] if side else [delivery]
+
+        two_sides(store, tmp_path, groups)
+        assert (store.folder(mailbox).messages, store.folder(mailbox).unseen) == (60, 30)
+
+    def test_give_an_address_once(self, postgres_store: Store, tmp_path: Path) -> None:
+        store = postgres_store
+
+        def groups(_: int, turn: int) -> list[Change[Any]]:
+            return [CreateMailbox(store.domain.id, f"box{turn}@box.test", store.now + 60, VERIFIER)]
+
+        for (first,), (second,) in zip(*two_sides(store, tmp_path, groups), strict=True):
+            assert sorted([type(first), type(second)], key=str) == sorted([AddressTaken, Mailbox], key=str)
+
+    def test_do_not_wait_for_each_other_for_ever(self, postgres_store: Store, tmp_path: Path) -> None:
+        store = postgres_store
+        inboxes = [store.folder(store.mailbox()) for _ in range(2)]
+        for inbox in inboxes:
+            store.fill(inbox, 60)
+
+        def groups(side: int, turn: int) -> list[Change[Any]]:
+            order = inboxes[:: 1 if side else -1]
+            return [Remove(inbox.id, (2 * turn + side + 1,)) for inbox in order]
+
+        for side, results in enumerate(two_sides(store, tmp_path, groups)):
+            assert results == [[[2 * turn + side + 1]] * 2 for turn in range(30)]

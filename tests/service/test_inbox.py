@@ -1,0 +1,371 @@
+"""Logins, and what the holder of a secret can do with the mailbox."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+
+from tempmaild.core.flags import DELETED, SEEN, FlagChange
+from tempmaild.core.mailbox import INBOX
+from tempmaild.errors import (
+    FolderExists,
+    FolderRefused,
+    MailboxGone,
+    MaildropLocked,
+    MessageTooLarge,
+    NoSuchFolder,
+    ReadOnly,
+    StoreFailed,
+    WrongCredentials,
+)
+from tempmaild.service.inbox import Listings, Recents
+from tests.support import MESSAGE, NOW, run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from tempmaild.core.mailbox import Folder
+    from tempmaild.service.inbox import Inbox
+    from tests.support import Account, TestAppliance
+
+    Use = Callable[[Inbox, Folder], Coroutine[Any, Any, Any]]
+
+READING: dict[str, Use] = {
+    "folders": lambda inbox, _: inbox.folders(),
+    "folder": lambda inbox, _: inbox.folder(INBOX),
+    "entries": lambda inbox, folder: inbox.entries(folder),
+    "changes": lambda inbox, folder: inbox.changes(folder.id, 0),
+    "summaries": lambda inbox, folder: inbox.summaries(folder.id, [1]),
+    "content": lambda inbox, folder: inbox.content(folder.id, 1),
+}
+WRITING: dict[str, Use] = {
+    "create_folder": lambda inbox, _: inbox.create_folder("new"),
+    "delete_folder": lambda inbox, _: inbox.delete_folder("Junk"),
+    "rename_folder": lambda inbox, _: inbox.rename_folder("Junk", "new"),
+    "subscribe": lambda inbox, _: inbox.subscribe("Junk", False),
+    "change_flags": lambda inbox, folder: inbox.change_flags(folder.id, [1], FlagChange.ADD, frozenset({SEEN})),
+    "append": lambda inbox, _: inbox.append(INBOX, MESSAGE, frozenset(), None),
+    "copy": lambda inbox, folder: inbox.copy(folder.id, [1], "Junk"),
+    "move": lambda inbox, folder: inbox.move(folder.id, [1], "Junk"),
+    "expunge": lambda inbox, folder: inbox.expunge(folder.id, None),
+    "remove": lambda inbox, folder: inbox.remove(folder.id, [1]),
+}
+USES = READING | WRITING
+
+
+@pytest.fixture
+def account(house: TestAppliance) -> Account:
+    """A mailbox that lives a hundred seconds and has a message."""
+    account = house.create("joe@box.test", lifetime=100)
+    house.deliver(account.address)
+    return account
+
+
+@pytest.fixture
+def inbox(house: TestAppliance, account: Account) -> Inbox:
+    return run(house.logins.login(account.address, account.secret))
+
+
+@pytest.fixture
+def folder(inbox: Inbox) -> Folder:
+    return run(inbox.folder(INBOX))
+
+
+class TestLogin:
+    def test_takes_address_and_secret_as_they_are_typed(self, house: TestAppliance, account: Account) -> None:
+        for name, secret in ((account.address, account.secret), ("JOE@BOX.test.", account.secret.upper())):
+            inbox = run(house.logins.login(name, secret))
+            assert (inbox.mailbox, inbox.read_only) == (account.mailbox, False)
+
+    @pytest.mark.parametrize(
+        "name", ["ann@box.test", "joe@other.test", "joe", "", "joe@box.test\0", "\udc80@box.test"]
+    )
+    def test_of_nobody(self, house: TestAppliance, account: Account, name: str) -> None:
+        with pytest.raises(WrongCredentials):
+            run(house.logins.login(name, account.secret))
+
+    @pytest.mark.parametrize("secret", ["", "x", "\udc80", "00000-00000-00000-00000-00000-0"])
+    def test_with_a_wrong_secret(self, house: TestAppliance, account: Account, secret: str) -> None:
+        other = house.create()
+        for wrong in (secret, other.secret):
+            with pytest.raises(WrongCredentials):
+                run(house.logins.login(account.address, wrong))
+
+    def test_ends_with_the_mailbox(self, house: TestAppliance, account: Account) -> None:
+        house.clock.now = NOW + 99.999
+        run(house.logins.login(account.address, account.secret))
+        house.clock.now = NOW + 100.0
+        with pytest.raises(WrongCredentials):
+            run(house.logins.login(account.address, account.secret))
+
+    def test_takes_as_long_for_nobody(self, house: TestAppliance, monkeypatch: pytest.MonkeyPatch) -> None:
+        compared = []
+
+        def matches(_kept: bytes, secret: str) -> bool:
+            compared.append(secret)
+            return False
+
+        monkeypatch.setattr("tempmaild.core.secret.matches", matches)
+        account = house.create()
+        for name in (account.address, "nobody@box.test", "no address"):
+            with pytest.raises(WrongCredentials):
+                run(house.logins.login(name, "typed"))
+        assert compared == ["typed"] * 3
+
+    def test_fails_with_the_store(self, house: TestAppliance, account: Account) -> None:
+        house.appliance.handle.run("ALTER TABLE credential RENAME TO elsewhere")
+        with pytest.raises(StoreFailed):
+            run(house.logins.login(account.address, account.secret))
+
+
+@pytest.mark.parametrize("use", USES.values(), ids=USES)
+class TestEveryUse:
+    def test_works_up_to_the_last_moment(self, house: TestAppliance, inbox: Inbox, folder: Folder, use: Use) -> None:
+        house.clock.now = NOW + 99.999
+        run(use(inbox, folder))
+
+    def test_ends_with_the_lifetime(self, house: TestAppliance, inbox: Inbox, folder: Folder, use: Use) -> None:
+        house.clock.now = NOW + 100.0
+        with pytest.raises(MailboxGone):
+            run(use(inbox, folder))
+
+    def test_goes_on_when_the_lifetime_was_extended(
+        self, house: TestAppliance, inbox: Inbox, folder: Folder, use: Use
+    ) -> None:
+        house.appliance.handle.run("UPDATE mailbox SET expires_at = ?", NOW + 200)
+        house.clock.now = NOW + 199.0
+        run(use(inbox, folder))
+        house.clock.now = NOW + 200.0
+        with pytest.raises(MailboxGone):
+            run(use(inbox, folder))
+
+    def test_ends_when_the_mailbox_is_destroyed(
+        self, house: TestAppliance, inbox: Inbox, folder: Folder, account: Account, use: Use
+    ) -> None:
+        run(house.mailboxes.destroy(account.mailbox))
+        with pytest.raises(MailboxGone):
+            run(use(inbox, folder))
+
+
+@pytest.mark.parametrize("use", WRITING.values(), ids=WRITING)
+def test_a_secret_that_only_lets_read(house: TestAppliance, account: Account, use: Use) -> None:
+    house.appliance.handle.run("UPDATE credential SET read_only = ?", True)
+    inbox = run(house.logins.login(account.address, account.secret))
+    assert inbox.read_only
+    folder = run(inbox.folder(INBOX))
+    with pytest.raises(ReadOnly):
+        run(use(inbox, folder))
+    for read in READING.values():
+        run(read(inbox, folder))
+    assert run(inbox.folder(INBOX)) == folder
+
+
+class TestFolders:
+    def test_inbox_is_one_however_it_is_written(self, inbox: Inbox) -> None:
+        # RFC 9051 §5.1
+        assert run(inbox.folder("inBox")).name == INBOX
+        with pytest.raises(FolderExists):
+            run(inbox.create_folder("inbox"))
+        with pytest.raises(FolderRefused):
+            run(inbox.delete_folder("Inbox"))
+        assert run(inbox.create_folder("inbox/below")).name == "INBOX/below"
+        run(inbox.subscribe("inbox", False))
+        assert not run(inbox.folder(INBOX)).subscribed
+
+    @pytest.mark.parametrize(
+        "name",
+        ["", "/", "a//b", "/a", "a/", "a*", "100%", "a\n", "a\0b", "\x7f", "é" * 128, "/".join("a" * 21)],
+    )
+    def test_have_no_such_names(self, inbox: Inbox, name: str) -> None:
+        with pytest.raises(FolderRefused):
+            run(inbox.create_folder(name))
+        with pytest.raises(FolderRefused):
+            run(inbox.rename_folder("Junk", name))
+
+    @pytest.mark.parametrize("name", ["x" * 255, "/".join("a" * 20), "é/ü", "&", " ", "~", "."])
+    def test_have_such_names(self, inbox: Inbox, name: str) -> None:
+        assert run(inbox.create_folder(name)) == run(inbox.folder(name))
+
+    @pytest.mark.parametrize("name", ["none", "", "a\0b", "junk"])
+    def test_that_are_not_there(self, inbox: Inbox, folder: Folder, name: str) -> None:
+        for use in (
+            inbox.folder(name),
+            inbox.delete_folder(name),
+            inbox.rename_folder(name, "new"),
+            inbox.subscribe(name, True),
+            inbox.append(name, MESSAGE, frozenset(), None),
+            inbox.copy(folder.id, [1], name),
+            inbox.move(folder.id, [1], name),
+        ):
+            with pytest.raises(NoSuchFolder):
+                run(use)
+
+    def test_are_renamed(self, inbox: Inbox) -> None:
+        run(inbox.rename_folder("Junk", "a/Spam"))
+        assert run(inbox.folder("a/Spam")).special_use == "\\Junk"
+        with pytest.raises(FolderRefused):
+            run(inbox.rename_folder("a", "a/b"))
+
+    def test_take_the_mail_of_inbox(self, inbox: Inbox) -> None:
+        # RFC 9051 §6.3.6
+        run(inbox.rename_folder("inbox", "INBOX/old"))
+        assert run(inbox.folder("INBOX/old")).messages == 1
+        assert run(inbox.folder(INBOX)).messages == 0
+
+    def test_that_were_deleted_hold_nothing(self, inbox: Inbox) -> None:
+        folder = run(inbox.create_folder("a"))
+        run(inbox.append("a", MESSAGE, frozenset(), None))
+        run(inbox.delete_folder("a"))
+        assert run(inbox.entries(folder)) == []
+        assert run(inbox.content(folder.id, 1)) is None
+        for name in ("changes", "change_flags", "copy", "move", "expunge", "remove"):
+            with pytest.raises(NoSuchFolder):
+                run(USES[name](inbox, folder))
+
+
+class TestMessages:
+    def test_expunge_takes_what_is_deleted(self, inbox: Inbox, folder: Folder) -> None:
+        for _ in range(3):
+            run(inbox.append(INBOX, MESSAGE, frozenset({DELETED}), None))
+        assert run(inbox.expunge(folder.id, [1, 3])) == [3]
+        assert run(inbox.expunge(folder.id, None)) == [2, 4]
+        assert [entry.uid for entry in run(inbox.entries(folder))] == [1]
+
+    def test_append_takes_what_smtp_takes(self, inbox: Inbox, folder: Folder) -> None:
+        run(inbox.append(INBOX, b"x" * 65536, frozenset(), None))
+        with pytest.raises(MessageTooLarge):
+            run(inbox.append(INBOX, b"x" * 65537, frozenset(), None))
+        assert len(run(inbox.entries(folder))) == 2
+
+    def test_copy_and_move(self, inbox: Inbox, folder: Folder) -> None:
+        assert run(inbox.copy(folder.id, [1], "Junk")).uids == ((1, 1),)
+        assert run(inbox.move(folder.id, [1], "junk".title())).uids == ((1, 2),)
+        assert run(inbox.entries(folder)) == []
+
+
+class TestWatch:
+    def test_tells_of_every_commit(
+        self, house: TestAppliance, inbox: Inbox, folder: Folder, account: Account
+    ) -> None:
+        notices: list[str] = []
+        inbox.watch(folder.id, lambda: notices.append("INBOX"))
+        house.deliver(account.address)
+        assert notices == ["INBOX"]
+        house.deliver(house.create().address)
+        assert notices == ["INBOX"]
+        junk = run(inbox.folder("Junk"))
+        inbox.watch(junk.id, lambda: notices.append("Junk"))
+        run(inbox.move(folder.id, [1], "Junk"))
+        assert notices == ["INBOX", "Junk"]
+        run(house.mailboxes.destroy(account.mailbox))
+        assert notices == ["INBOX", "Junk", "Junk"]
+
+    @pytest.mark.parametrize("how", ["close", "watch nothing"])
+    def test_ends(self, house: TestAppliance, inbox: Inbox, folder: Folder, account: Account, how: str) -> None:
+        notices: list[str] = []
+        inbox.watch(folder.id, lambda: notices.append("heard"))
+        if how == "close":
+            inbox.close()
+            inbox.close()
+        else:
+            inbox.watch(0, lambda: None)
+        house.deliver(account.address)
+        assert notices == []
+
+    def test_anywhere(self, house: TestAppliance, inbox: Inbox, folder: Folder) -> None:
+        notices: list[str] = []
+
+        def once() -> None:
+            notices.append("once")
+            inbox.watch(0, once)
+
+        inbox.watch(folder.id, once)
+        house.appliance.hub.publish(None)
+        house.appliance.hub.publish(None)
+        house.appliance.hub.publish({folder.id})
+        assert notices == ["once"]
+
+
+class TestMaildrop:
+    def test_is_one_sessions_alone(self, house: TestAppliance, account: Account, inbox: Inbox) -> None:
+        # RFC 1939 §3
+        other = run(house.logins.login(account.address, account.secret))
+        inbox.lock_maildrop()
+        with pytest.raises(MaildropLocked):
+            other.lock_maildrop()
+        other.close()
+        with pytest.raises(MaildropLocked):
+            other.lock_maildrop()
+        inbox.close()
+        other.lock_maildrop()
+
+    def test_of_another_mailbox_is_free(self, house: TestAppliance, inbox: Inbox) -> None:
+        inbox.lock_maildrop()
+        account = house.create()
+        run(house.logins.login(account.address, account.secret)).lock_maildrop()
+
+
+class TestListings:
+    def test_are_shared_until_something_changes(
+        self, house: TestAppliance, inbox: Inbox, folder: Folder, account: Account
+    ) -> None:
+        other = run(house.logins.login(account.address, account.secret))
+        entries = run(inbox.entries(folder))
+        assert run(other.entries(run(other.folder(INBOX)))) is entries
+        run(other.change_flags(folder.id, [1], FlagChange.ADD, frozenset({SEEN})))
+        (entry,) = run(inbox.entries(run(inbox.folder(INBOX))))
+        assert entry.flags == {SEEN}
+        house.deliver(account.address)
+        assert len(run(inbox.entries(run(inbox.folder(INBOX))))) == 2
+        run(inbox.remove(folder.id, [1, 2]))
+        assert run(inbox.entries(run(inbox.folder(INBOX)))) == []
+
+    def test_are_kept_within_bounds(self, inbox: Inbox, folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(Listings, "_MOST_ENTRIES", 5)
+        listings = Listings()
+        entries = run(inbox.entries(folder))
+
+        def of(folder_id: int, modseq: int = 1) -> Folder:
+            return msgspec.structs.replace(folder, id=folder_id, highest_modseq=modseq)
+
+        listings.put(of(1), entries * 2)
+        listings.put(of(2), entries * 3)
+        assert listings.get(of(1)) == entries * 2
+        listings.put(of(3), entries)
+        assert listings.get(of(2)) is None
+        assert listings.get(of(1, 2)) is None
+        listings.put(of(1, 2), entries * 4)
+        assert listings.get(of(1, 2)) == entries * 4
+        assert listings.get(of(3)) == entries
+        for number in range(4, 20):
+            listings.put(of(number), [])
+        assert listings._listings.keys() == {1, 3}
+        listings.put(of(1, 3), [])
+        assert listings._listings.keys() == {3}
+        listings.put(of(4), entries * 4)
+        assert listings._listings.keys() == {3, 4}
+
+
+class TestRecents:
+    def test_are_told_to_one_session(self, house: TestAppliance, account: Account, inbox: Inbox) -> None:
+        assert inbox.claim_recent(run(inbox.folder(INBOX))) == 1
+        house.deliver(account.address)
+        assert inbox.claim_recent(run(inbox.folder(INBOX))) == 2
+        other = run(house.logins.login(account.address, account.secret))
+        assert other.claim_recent(run(other.folder(INBOX))) == 3
+
+    def test_never_go_back(self) -> None:
+        recents = Recents()
+        assert recents.claim(1, 10) == 1
+        assert recents.claim(1, 5) == 10
+        assert recents.claim(1, 11) == 10
+
+    def test_are_forgotten_where_nobody_looks(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(Recents, "_MOST", 2)
+        recents = Recents()
+        for folder_id in (1, 2, 1, 3):
+            recents.claim(folder_id, 7)
+        assert [recents.claim(folder_id, 7) for folder_id in (1, 3)] == [7, 7]
+        assert recents.claim(2, 7) == 1

@@ -1,0 +1,77 @@
+"""A trial on one's own machine, with nothing to prepare."""
+
+from __future__ import annotations
+
+import ssl
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from cryptography import x509
+
+from tempmaild import trial
+from tempmaild.appliance import open_appliance
+from tempmaild.settings import load
+from tests.support import run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_prepares_settings_that_are_right(tmp_path: Path) -> None:
+    state = tmp_path / "new" / "var"
+    trial.prepare(state)
+    settings = load(state / "tempmaild.toml", {})
+    assert settings.host.state == state
+    addresses = [*settings.smtp.listen, *settings.imap.listen_tls, *settings.pop3.listen, *settings.lmtp.listen]
+    assert {str(address).partition(":")[0] for address in addresses} == {"127.0.0.1"}
+    assert "box.test" in trial.welcome(state / "tempmaild.toml", settings)
+
+
+def test_prepares_once(tmp_path: Path) -> None:
+    trial.prepare(tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert before.keys() == {"tempmaild.toml", "certificate.pem", "key.pem"}
+    trial.prepare(tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_adds_the_domain_once(tmp_path: Path) -> None:
+    trial.prepare(tmp_path)
+    appliance = open_appliance(load(tmp_path / "tempmaild.toml", {}))
+    with closing(appliance.handle):
+        trial.add_domain(appliance)
+        trial.add_domain(appliance)
+        assert [domain.name for domain in run(appliance.mailboxes.domains())] == [trial.DOMAIN]
+
+
+def test_the_certificate_can_be_used(tmp_path: Path) -> None:
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    now = datetime.now(UTC)
+    trial.make_certificate(certificate, key, now)
+    assert key.stat().st_mode & 0o077 == 0
+    parsed = x509.load_pem_x509_certificate(certificate.read_bytes())
+    assert parsed.not_valid_before_utc < now < now + timedelta(days=300) < parsed.not_valid_after_utc
+    server_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server_side.load_cert_chain(certificate, key)
+    client_side = ssl.create_default_context(cafile=str(certificate))
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    for name in ("localhost", "127.0.0.1"):
+        to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+        client = client_side.wrap_bio(to_client, to_server, server_hostname=name)
+        server = server_side.wrap_bio(to_server, to_client, server_side=True)
+        _shake_hands(client, server)
+        assert client.getpeercert()
+
+
+def _shake_hands(*sides: ssl.SSLObject) -> None:
+    """Let both sides speak in turn until the handshake is done; raises when the certificate is not trusted."""
+    waiting = list(sides)
+    for _ in range(10):
+        for side in list(waiting):
+            try:
+                side.do_handshake()
+                waiting.remove(side)
+            except ssl.SSLWantReadError:
+                pass
+    assert not waiting
