@@ -43,6 +43,8 @@ _LOOK_AROUND = 0.5
 """Seconds after which an idle writer looks whether another process has changed the database."""
 _ATTEMPTS = 5
 """How often a change is tried when other processes come in between."""
+_ALWAYS_TOGETHER = 8
+"""Changes of which a flush to the disk apiece would cost more than the wait for each other."""
 _PIECE = 1 << 20
 """Octets read from the pipe at once."""
 
@@ -190,10 +192,15 @@ class Writer:
         return True
 
     def _cut_group(self, waiting: deque[Pending]) -> list[Pending]:
-        """Take from what waits as much as one commit may have, at least one change."""
+        """Take what the next commit is to have: half of what waits, or little together.
+
+        If it took all, it would wait for the daemon whenever the daemon waits for it: every client's next message
+        would come just when the others' does.
+        """
         group = [waiting.popleft()]
         octets = group[0].octets
-        while waiting and len(group) < self._group and octets < self._octets:
+        most = min(self._group, max(_ALWAYS_TOGETHER, len(waiting) // 2))
+        while waiting and len(group) < most and octets < self._octets:
             octets += waiting[0].octets
             group.append(waiting.popleft())
         return group

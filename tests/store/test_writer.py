@@ -398,11 +398,16 @@ def two_sides(store: Store, folder: Path, groups: Callable[[int, int], list[Chan
 
     def work(side: int) -> None:
         handle = open_database(store.url, folder / "none")
-        for turn in range(30):
-            group = groups(side, turn)
-            together.wait()
-            results[side].append(commit(handle, group, store.now)[0])
-        handle.close()
+        try:
+            for turn in range(30):
+                group = groups(side, turn)
+                together.wait()
+                results[side].append(commit(handle, group, store.now)[0])
+        except BaseException:
+            together.abort()
+            raise
+        finally:
+            handle.close()
 
     threads = [threading.Thread(target=work, args=(side,)) for side in (0, 1)]
     for thread in threads:
