@@ -67,6 +67,7 @@ class TestLostConnection:
         with pytest.raises(handle.failures):
             transact()
         assert handle.lost
+        assert postgres_store.count("counter") > 0, "what follows does not run outside of the transaction"
         assert postgres_store.queries.domain("box.test") is not None
 
     def test_fails_the_whole_group(self, postgres_store: Store) -> None:
