@@ -24,6 +24,7 @@ from tempmaild.net.connection import Service
 from tempmaild.net.conversation import Memory
 from tempmaild.net.gate import Gate, GateRules
 from tempmaild.net.listeners import Listeners, handed_over
+from tempmaild.net.reactor import install
 from tempmaild.net.systemd import Notifier
 from tempmaild.net.tls import Certificate, CertificateUnusable
 from tempmaild.pop3 import server as pop3
@@ -176,15 +177,14 @@ def run(settings: Settings, config: Path | None, environ: Mapping[str, str]) -> 
         CertificateUnusable: the certificate is not usable.
         StoreFailed: the database is not usable, or another daemon has the state folder.
     """
-    from twisted.internet import reactor  # noqa: PLC0415 - importing it chooses and installs it
-
     log.configure(settings.log.level, settings.log.format)
     globalLogBeginner.beginLoggingTo([cast("Any", _log_of_twisted)], redirectStandardIO=False, discardBuffer=True)
     _allow_many_files()
     keep_freed_memory()
+    reactor = install()
     daemon = Daemon(reactor, settings, config, environ)
     daemon.start()
-    cast("Any", reactor).run()
+    reactor.run()
 
 
 def _log_of_twisted(event: LogEvent) -> None:

@@ -180,11 +180,11 @@ class ChangeFlags(Struct, frozen=True):
             else:
                 modseq = folder.next_modseq()
                 folder.count(0, (SEEN in entry.flags) - (SEEN in flags), 0)
-                rows.append((to_text(flags), modseq, entry.id))
+                rows.append((to_text(flags), modseq, self.folder_id, entry.uid))
                 now_so.append(_with(entry, flags, modseq))
         if rows:
             transaction.touched.add(self.folder_id)
-            transaction.db.many("UPDATE entry SET flags = ?, modseq = ? WHERE id = ?", rows)
+            transaction.db.many("UPDATE entry SET flags = ?, modseq = ? WHERE folder_id = ? AND uid = ?", rows)
         return FlagResult(tuple(now_so), tuple(modified))
 
 
@@ -216,14 +216,15 @@ class Copy(Struct, frozen=True):
         for entry in _entries(transaction, self.folder_id, self.uids):
             entry_id, uid = transaction.next_id(), target.next_uid()
             target.count(1, SEEN not in entry.flags, entry.size)
-            rows.append((entry_id, self.target_id, uid, target.next_modseq(), transaction.now, entry.id))
+            origin = (self.folder_id, entry.uid)
+            rows.append((entry_id, self.target_id, uid, target.next_modseq(), transaction.now, *origin))
             sources.append((entry_id, entry.id))
             pairs.append((entry.uid, uid))
         transaction.touched.add(self.target_id)
         transaction.db.many(
             "INSERT INTO entry (id, folder_id, uid, modseq, save_date, flags, internal_date, size, unterminated,"
             " content_id, content_key) SELECT ?, ?, ?, ?, ?, flags, internal_date, size, unterminated, content_id,"
-            " content_key FROM entry WHERE id = ?",
+            " content_key FROM entry WHERE folder_id = ? AND uid = ?",
             rows,
         )
         transaction.db.many(
@@ -285,7 +286,7 @@ def remove(transaction: Transaction, folder_id: int, entries: Sequence[Entry]) -
     db.many("DELETE FROM summary WHERE entry_id = ?", [(entry.id,) for entry in entries])
     contents = {entry.content_id for entry in entries}
     lock_contents(transaction, contents)
-    db.many("DELETE FROM entry WHERE id = ?", [(entry.id,) for entry in entries])
+    db.many("DELETE FROM entry WHERE folder_id = ? AND uid = ?", [(folder_id, entry.uid) for entry in entries])
     drop_contents(transaction, contents)
 
 

@@ -89,9 +89,9 @@ class Content(Model):
 class Entry(Model):
     """A message in a folder: small rows, so that a listing reads few pages."""
 
-    id = BigAutoField()
     folder = ForeignKeyField(Folder, on_delete="RESTRICT", index=False)
     uid = BigIntegerField()
+    id = BigIntegerField()
     modseq = BigIntegerField()
     flags = TextField()
     internal_date = BigIntegerField()
@@ -102,15 +102,15 @@ class Entry(Model):
     content_key = BlobField(null=True)
 
     class Meta:
-        """A UID is unique in its folder."""
+        """A UID is unique in its folder, and SQLite keeps the entries of a folder together."""
 
-        indexes = ((("folder", "uid"), True),)
+        primary_key = CompositeKey("folder", "uid")
 
 
 class Summary(Model):
-    """What a client's listing shows of an entry, computed when it arrived."""
+    """What a client's listing shows of an entry, computed when it arrived, in the order of arrival."""
 
-    entry = ForeignKeyField(Entry, primary_key=True, on_delete="CASCADE")
+    entry_id = BigAutoField()
     data = BlobField()
 
 

@@ -38,7 +38,7 @@ class Reactor(Clock):
         try:
             return _Port(socket.create_server((interface, port)))
         except OSError as error:
-            raise CannotListenError(interface, port, error) from error  # type: ignore[no-untyped-call]
+            raise CannotListenError(interface, port, error) from error
 
 
 @pytest.fixture

@@ -1,0 +1,21 @@
+"""A daemon starts where nothing was prepared: no database, and nobody but itself to make one."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from tests.daemon import start_daemon
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_a_daemon_makes_its_own_database(tmp_path: Path) -> None:
+    with closing(start_daemon(tmp_path)) as daemon:
+        daemon.stop()
+        for file in daemon.state.glob("tempmaild.db*"):
+            file.unlink()
+        daemon.start()
+        assert daemon.command("domain", "add", "new.test") == "new.test added\n"
+        assert daemon.create("anna@new.test").address == "anna@new.test"
