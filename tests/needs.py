@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import pytest
 
-SKIP_NOTHING = "TEMPMAILD_TESTS_SKIP_NOTHING"
+SKIP_NOTHING = "TESTS_SKIP_NOTHING"
 """The environment variable under which a missing program fails its tests; CI sets it."""
 
 

@@ -1,6 +1,6 @@
 """The daemon is killed while it takes mail: what it has said it has, it has.
 
-Three rounds; `TEMPMAILD_KILL_ROUNDS=50` makes it more.
+Three rounds; `TESTS_KILL_ROUNDS=50` makes it more.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from tests.daemon import RunningDaemon
 
-_ROUNDS = int(os.environ.get("TEMPMAILD_KILL_ROUNDS", "3"))
+_ROUNDS = int(os.environ.get("TESTS_KILL_ROUNDS", "3"))
 _SENDERS = 20
 _LONGEST_START = 5.0
 """Seconds from the start to readiness, whatever was left behind; a requirement, and far more than it takes."""
