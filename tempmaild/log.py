@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 import time
+from functools import lru_cache
 from typing import TextIO
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
-_QUOTED = frozenset(' "=\\')
+_WORD = re.compile(r"[!#-<>-\[\]-~]+")
+"""Printable ASCII without the space, the quotation mark, the equals sign and the backslash."""
 
 
 class Log:
@@ -78,8 +81,12 @@ def configure(level: str, line_format: str, stream: TextIO | None = None) -> Non
 
 
 def _moment(record: logging.LogRecord) -> str:
-    seconds = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
-    return f"{seconds}.{int(record.msecs):03d}Z"
+    return f"{_second(int(record.created))}.{int(record.msecs):03d}Z"
+
+
+@lru_cache(maxsize=1)
+def _second(created: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(created))
 
 
 def _fields(record: logging.LogRecord) -> dict[str, object]:
@@ -114,6 +121,4 @@ class _JsonLines(logging.Formatter):
 def _text(value: object) -> str:
     """One word: quoted as in JSON where it has spaces, quotes or anything that is not plain ASCII."""
     text = value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
-    if text.isascii() and text.isprintable() and _QUOTED.isdisjoint(text) and text:
-        return text
-    return json.dumps(text)
+    return text if _WORD.fullmatch(text) else json.dumps(text)

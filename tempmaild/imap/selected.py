@@ -158,6 +158,7 @@ async def idle(s: Dialogue, parser: Parser) -> bytes:
     parser.end()
     if s.view is not None:
         s.view.forget()
+        s.inbox.forget()
     s.say(b"+ Waiting for news\r\n")
     while True:
         line = await LineOrNews(s.longest_line, s.patience, s.view)

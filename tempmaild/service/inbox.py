@@ -45,6 +45,9 @@ _DEEPEST_FOLDER = 20
 _MANY = 2000
 """Entries of a folder from which on listing them is no longer done between two other things."""
 
+_SMALL = 16 << 10
+"""Octets of a message that a session may keep because it was asked for last."""
+
 _NOBODY = secrets.verifier("")
 """What a secret is compared with when there is no such mailbox, so that it takes as long as when there is."""
 
@@ -137,6 +140,16 @@ class Logins:
         return Inbox(self, opened[0].mailbox, read_only=opened[0].read_only)
 
 
+class LastMessage:
+    """The message that was asked for last, by folder and UID: clients come back for other parts of it."""
+
+    __slots__ = ("contents", "summaries")
+
+    def __init__(self) -> None:
+        self.summaries: dict[tuple[int, int], Summary] = {}
+        self.contents: dict[tuple[int, int], bytes] = {}
+
+
 class Inbox:
     """One mailbox as the holder of its secret may use it.
 
@@ -151,6 +164,7 @@ class Inbox:
         self._access = logins.access
         self._queries = logins.queries
         self._expires_at = mailbox.expires_at
+        self._last = LastMessage()
         self._watched: tuple[int, Callable[[], None]] | None = None
         self._has_maildrop = False
 
@@ -262,18 +276,29 @@ class Inbox:
 
     async def summaries(self, folder_id: int, uids: Sequence[int]) -> dict[int, Summary]:
         """Give the summaries of those messages that are still there; ask for at most 500 at once."""
+        if len(uids) == 1 and (summary := self._last.summaries.get((folder_id, uids[0]))):
+            await self._check_exists()
+            return {uids[0]: summary}
         await self._check_alive()
         summaries = await self._access.read(self._queries.summaries, folder_id, uids)
         if not summaries:
             await self._check_exists()
+        if len(uids) == 1:
+            self._last.summaries = {(folder_id, uid): summary for uid, summary in summaries.items()}
         return summaries
 
     async def content(self, folder_id: int, uid: int) -> bytes | None:
         """Give a message as it arrived, None when it is gone."""
+        last = self._last.contents.get((folder_id, uid))
+        if last is not None:
+            await self._check_exists()
+            return last
         await self._check_alive()
         content = await self._access.read(self._queries.content, folder_id, uid)
         if content is None:
             await self._check_exists()
+        elif len(content) <= _SMALL:
+            self._last.contents = {(folder_id, uid): content}
         return content
 
     async def examine(self, folder_id: int, uid: int, look: Callable[[bytes], T]) -> T | None:
@@ -362,10 +387,19 @@ class Inbox:
 
     def watch(self, folder_id: int, notice: Callable[[], None]) -> None:
         """Call `notice` after each commit that changes the folder, in place of what was watched before; 0 ends it."""
+
+        def forget_and_notice() -> None:
+            self.forget()
+            notice()
+
         self._end_watching()
         if folder_id:
-            self._logins.hub.watch(folder_id, notice)
-            self._watched = (folder_id, notice)
+            self._logins.hub.watch(folder_id, forget_and_notice)
+            self._watched = (folder_id, forget_and_notice)
+
+    def forget(self) -> None:
+        """Keep nothing in memory that can be read again, while the session is idle."""
+        self._last = LastMessage()
 
     def lock_maildrop(self) -> None:
         """Take the maildrop for this session alone, until `close` (RFC 1939 §3).
