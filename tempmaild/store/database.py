@@ -23,6 +23,8 @@ _CHANNEL = "tempmaild"
 """Where processes on one PostgreSQL database tell each other in which folders something has happened."""
 
 _SQLITE_PRAGMAS = {
+    # Octets, for a new file. Twice the default makes messages of 1 MiB a sixth cheaper, small ones cost the same.
+    "page_size": 8192,
     "journal_mode": "wal",
     # FULL: a commit is on the disk before it is answered; NORMAL would lose the last ones with the power.
     "synchronous": "full",
@@ -31,7 +33,7 @@ _SQLITE_PRAGMAS = {
     # KiB when negative. Every thread that reads has a cache of its own.
     "cache_size": -32768,
     # Pages. Checkpoints are the writer's only long pause; rare ones write a page that changed often only once.
-    "wal_autocheckpoint": 4000,
+    "wal_autocheckpoint": 2000,
     "journal_size_limit": 64 << 20,
 }
 _LOCK_PATIENCE = 30

@@ -44,7 +44,8 @@ _LOOK_AROUND = 0.5
 _ATTEMPTS = 5
 """How often a change is tried when other processes come in between."""
 _ALWAYS_TOGETHER = 8
-"""Changes of which a flush to the disk apiece would cost more than the wait for each other."""
+_ALWAYS_OCTETS = 256 << 10
+"""Changes, and octets of messages, of which a flush to the disk apiece would cost more than the wait for each other."""
 _PIECE = 1 << 20
 """Octets read from the pipe at once."""
 
@@ -197,12 +198,13 @@ class Writer:
         If it took all, it would wait for the daemon whenever the daemon waits for it: every client's next message
         would come just when the others' does.
         """
+        changes = min(self._group, max(_ALWAYS_TOGETHER, len(waiting) // 2))
+        octets = min(self._octets, max(_ALWAYS_OCTETS, sum(pending.octets for pending in waiting) // 2))
         group = [waiting.popleft()]
-        octets = group[0].octets
-        most = min(self._group, max(_ALWAYS_TOGETHER, len(waiting) // 2))
-        while waiting and len(group) < most and octets < self._octets:
-            octets += waiting[0].octets
+        octets -= group[0].octets
+        while waiting and len(group) < changes and octets > 0:
             group.append(waiting.popleft())
+            octets -= group[-1].octets
         return group
 
     def _commit(self, group: list[Pending]) -> None:
