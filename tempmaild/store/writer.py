@@ -45,7 +45,7 @@ _ATTEMPTS = 5
 """How often a change is tried when other processes come in between."""
 _ALWAYS_TOGETHER = 8
 _ALWAYS_OCTETS = 256 << 10
-"""Changes, and octets of messages, of which a flush to the disk apiece would cost more than the wait for each other."""
+"""Changes, and octets of messages, for which a flush to the disk apiece would cost more than a wait for others."""
 _PIECE = 1 << 20
 """Octets read from the pipe at once."""
 
