@@ -229,15 +229,12 @@ class Connection(Protocol):
         elif not isinstance(effect, Take):
             # This is the first step, or what was waited for has happened.
             effect = self._conversation.send(None)
-        while (following := self._perform(effect)) is not None:
+        while isinstance(effect, Take) and (following := self._take(effect)) is not None:
             effect = following
         self._wait_for(effect)
 
-    def _perform(self, effect: object) -> object | None:
-        """Perform an effect; what the conversation awaits next, None when this one takes its time."""
-        return self._take(effect) if isinstance(effect, Take) else None
-
     def _take(self, effect: Take[Any]) -> object | None:
+        """Give the session what it waits for; what it awaits next, None when the input is not there."""
         if self._stopping and not effect.under_way:
             following: object = self._conversation.throw(ShuttingDown())
             return following
