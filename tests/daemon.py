@@ -252,8 +252,10 @@ def _free_ports() -> Ports:
     names = Ports.__dataclass_fields__
     found: dict[int, socket.socket] = {}
     try:
-        while len(found) < len(names):
-            port = random.choice(_PORTS)
+        # None of them twice: two sockets that do not listen yet may be bound to the same port.
+        for port in random.sample(_PORTS, len(_PORTS)):
+            if len(found) == len(names):
+                break
             attempt = socket.socket()
             try:
                 # As the daemon does it: connections that linger from another test do not keep a port.
