@@ -7,7 +7,7 @@ senders="curl libnet-ssleay-perl msmtp postfix swaks" # swaks needs that for TLS
 readers="fetchmail getmail6 imapfilter isync libsasl2-modules mpop mutt offlineimap3"
 # Debian's Python leaves out its own test messages.
 messages=""
-python3 -c "import test.test_email" 2>/dev/null || messages="libpython3-testsuite"
+python3 -c "import test.test_email" 2>/dev/null || messages="libpython3.11-testsuite"
 case "${1-}" in
 test) wanted="$senders $readers postgresql $messages" ;;
 bench) wanted="dovecot-imapd dovecot-lmtpd dovecot-pop3d gcc libc6-dev postfix" ;;
