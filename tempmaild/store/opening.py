@@ -32,9 +32,8 @@ def open_database(url: str, sqlite_path: Path, migrations: Path = MIGRATIONS) ->
         try:
             handle = PostgresHandle(url) if url else SqliteHandle(sqlite_path)
             on_failure.callback(handle.close)
-            if _pending(handle, migrations):
-                with _alone(handle, sqlite_path):
-                    _migrate(handle, sqlite_path, migrations)
+            with _alone(handle, sqlite_path):
+                _migrate(handle, sqlite_path, migrations)
         except StoreFailed:
             raise
         except Exception as error:
@@ -52,7 +51,7 @@ def _pending(handle: Handle, migrations: Path) -> list[str]:
 
 
 def _migrate(handle: Handle, sqlite_path: Path, migrations: Path) -> None:
-    pending = _pending(handle, migrations)  # again: another process may have done it
+    pending = _pending(handle, migrations)
     if not pending:
         return
     runner = Runner(handle.database, str(migrations))
@@ -63,7 +62,10 @@ def _migrate(handle: Handle, sqlite_path: Path, migrations: Path) -> None:
 
 @contextmanager
 def _alone(handle: Handle, sqlite_path: Path) -> Iterator[None]:
-    """Wait until no other process migrates the database, and keep others waiting."""
+    """Wait until no other process opens and migrates the database, and keep others waiting.
+
+    SQLite waits for no lock while a new file is given its journal mode.
+    """
     if handle.sqlite:
         with sqlite_path.with_suffix(".migration-lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)

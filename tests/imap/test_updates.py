@@ -333,7 +333,8 @@ def test_what_failed_is_logged_with_its_cause(
     with monkeypatch.context() as patch:
         patch.setattr(Inbox, "content", fails)
         assert dialog.send(b"a FETCH 1 BODY[]\r\n").endswith(b"a NO [SERVERBUG] Internal error\r\n")
-    assert [(record.message, record.exc_info is not None) for record in caplog.records] == [("command-failed", True)]
+    errors = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert [(record.message, record.exc_info is not None) for record in errors] == [("command-failed", True)]
     assert dialog.send(b"b FETCH 1 BODY.PEEK[]<0.1>\r\n").endswith(b"b OK Fetched\r\n")
 
 
