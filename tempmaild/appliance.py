@@ -7,15 +7,19 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tempmaild.core.lifetime import Lifetime
 from tempmaild.errors import StoreFailed
 from tempmaild.notify.hub import Hub
 from tempmaild.service.delivery import Deliveries
+from tempmaild.service.directory import Directory
+from tempmaild.service.domains import Domains
 from tempmaild.service.inbox import Logins
 from tempmaild.service.mailboxes import Mailboxes
 from tempmaild.service.room import Room
 from tempmaild.store.access import Immediate
 from tempmaild.store.opening import open_database
 from tempmaild.store.queries import Queries
+from tempmaild.store.vault import open_vault
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +35,8 @@ class Appliance:
 
     handle: Handle
     hub: Hub
+    directory: Directory
+    domains: Domains
     mailboxes: Mailboxes
     deliveries: Deliveries
     logins: Logins
@@ -57,12 +63,22 @@ def open_appliance(
         raise StoreFailed(f"cannot make the state directory: {error}") from error
     handle = open_database(settings.store.url, settings.sqlite_path)
     hub, queries = Hub(), Queries(handle)
-    access = access_factory(handle, hub) if access_factory else Immediate(handle, clock, hub.publish)
+    if access_factory:
+        access = access_factory(handle, hub)
+    else:
+        vault = open_vault(settings.host.name, settings.signing_key_path)
+        access = Immediate(handle, vault, clock, hub.publish)
     room = Room(state, settings.store.minimum_free_disk_bytes, clock)
+    directory = Directory(access, queries, hub)
+    lifetime = Lifetime(settings.mailbox.lifetime_seconds)
     return Appliance(
         handle=handle,
         hub=hub,
-        mailboxes=Mailboxes(access, queries, clock, secrets.token_bytes, settings.mailbox.quarantine_seconds),
-        deliveries=Deliveries(access, queries, clock, room),
-        logins=Logins(access, queries, hub, clock, room, settings.smtp.max_message_bytes),
+        directory=directory,
+        domains=Domains(access, queries),
+        mailboxes=Mailboxes(
+            access, queries, directory, clock, secrets.token_bytes, lifetime, settings.mailbox.quarantine_seconds
+        ),
+        deliveries=Deliveries(access, queries, directory, clock, room, lifetime, settings.mailbox.operator),
+        logins=Logins(access, queries, directory, hub, clock, room, settings.smtp.max_message_bytes, lifetime),
     )

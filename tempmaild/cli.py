@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tempmaild import __version__
 from tempmaild.appliance import open_appliance
+from tempmaild.core.lifetime import Lifetime
 from tempmaild.errors import TempmaildError
 from tempmaild.settings import SettingsError, TcpAddress, load
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 _REFUSED = 1
 _UNUSABLE = 2
 _ANY = {"::", "0.0.0.0"}  # noqa: S104 - no address to connect to
+_OPERATOR = "operator"
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -95,13 +97,13 @@ def _with_appliance(command: Callable[[Appliance, Call], Awaitable[None]]) -> Ca
 
 @_with_appliance
 async def _domain_add(appliance: Appliance, call: Call) -> None:
-    domain = await appliance.mailboxes.add_domain(call.options.name)
+    domain = await appliance.domains.add(call.options.name, actor=_OPERATOR)
     print(f"{domain.name} added")
 
 
 @_with_appliance
 async def _domain_list(appliance: Appliance, call: Call) -> None:
-    for domain in await appliance.mailboxes.domains():
+    for domain in await appliance.domains.list_all():
         if call.options.json:
             _print_json({"name": domain.name, "kind": domain.kind, "created_at": _iso(domain.created_at)})
         else:
@@ -110,13 +112,13 @@ async def _domain_list(appliance: Appliance, call: Call) -> None:
 
 @_with_appliance
 async def _domain_remove(appliance: Appliance, call: Call) -> None:
-    await appliance.mailboxes.remove_domain(call.options.name)
+    await appliance.domains.remove(call.options.name, _OPERATOR)
     print(f"{call.options.name} removed")
 
 
 @_with_appliance
 async def _mailbox_create(appliance: Appliance, call: Call) -> None:
-    lifetime = call.options.lifetime or call.settings.mailbox.lifetime_seconds
+    lifetime = Lifetime(call.options.lifetime) if call.options.lifetime else None
     for _ in range(call.options.count):
         new = await appliance.mailboxes.create(call.options.address, lifetime)
         _print_new(new, call)
@@ -152,13 +154,13 @@ async def _mailbox_show(appliance: Appliance, call: Call) -> None:
 async def _mailbox_destroy(appliance: Appliance, call: Call) -> None:
     for address in call.options.addresses:
         mailbox = await appliance.mailboxes.find(address)
-        messages = await appliance.mailboxes.destroy(mailbox)
+        messages = await appliance.mailboxes.destroy(mailbox, _OPERATOR)
         print(f"{mailbox.address} destroyed, with {messages} messages")
 
 
 @_with_appliance
 async def _purge(appliance: Appliance, call: Call) -> None:
-    purged = await appliance.mailboxes.purge()
+    purged = await appliance.mailboxes.purge(_OPERATOR)
     if call.options.json:
         _print_json({"mailboxes": purged.mailboxes, "messages": purged.messages})
     else:

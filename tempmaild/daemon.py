@@ -71,13 +71,15 @@ class Daemon:
         configuration = Configuration(
             url=settings.store.url,
             sqlite_path=str(settings.sqlite_path),
+            host=settings.host.name,
+            signing_key=str(settings.signing_key_path),
             group=settings.store.group_messages,
             octets=settings.store.group_bytes,
             log_level=settings.log.level,
             log_format=settings.log.format,
         )
         store_log = log.get_log("store")
-        writer = WriterProcess(self._reactor, configuration, hub.publish, store_log)
+        writer = WriterProcess(self._reactor, configuration, time.time, hub.publish, store_log)
         self._access = ReactorAccess(self._reactor, handle, writer, store_log, settings.store.readers)
         return self._access
 

@@ -13,6 +13,23 @@ class InvalidAddress(TempmaildError):
     """The text is no address that a mailbox or a domain can have."""
 
 
+class InvalidValue(TempmaildError):
+    """A value is impossible.
+
+    Args:
+        field: which.
+        reason: what is wrong with it, in the operator's words.
+    """
+
+    def __init__(self, field: str = "", reason: str = "") -> None:
+        super().__init__(field, reason)
+        self.field = field
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.reason}"
+
+
 class NoSuchDomain(TempmaildError):
     """The domain is not one of ours."""
 
@@ -25,6 +42,10 @@ class DomainInUse(TempmaildError):
     """The domain still has mailboxes."""
 
 
+class DomainDisabled(TempmaildError):
+    """The domain takes no mail and gets no mailboxes for the time being."""
+
+
 class NoSuchMailbox(TempmaildError):
     """No mailbox has this address now; it may never have existed or be destroyed or expired."""
 
@@ -33,8 +54,56 @@ class AddressTaken(TempmaildError):
     """The address belongs to a mailbox, or is in quarantine after one."""
 
 
+class AddressReserved(TempmaildError):
+    """The address is kept for whoever runs the host."""
+
+
 class WrongCredentials(TempmaildError):
     """The address and the secret do not belong together. Says nothing of whether the mailbox exists."""
+
+
+class NoSuchCredential(TempmaildError):
+    """The mailbox has no such credential."""
+
+
+class CredentialRefused(TempmaildError):
+    """The mailbox cannot have this credential, or cannot lose it."""
+
+
+class TooManyLogins(TempmaildError):
+    """Too many logins wait for their password to be looked at; later there will be room."""
+
+
+class TooFast(TempmaildError):
+    """A limit of the operator is reached; later it will be possible."""
+
+
+class Banned(TempmaildError):
+    """The client's network is turned away for a while."""
+
+
+class NotExtendable(TempmaildError):
+    """The end of the mailbox cannot be put off, or not so far."""
+
+
+class NoSuchLimit(TempmaildError):
+    """No limit has this name."""
+
+
+class NoSuchBan(TempmaildError):
+    """The network is not banned."""
+
+
+class NoSuchSchedule(TempmaildError):
+    """No schedule has this name."""
+
+
+class NameTaken(TempmaildError):
+    """There is a limit or schedule of this name."""
+
+
+class NoSuchReceipt(TempmaildError):
+    """There is no receipt of this id: its mailbox exists, or there never was one."""
 
 
 class MailboxGone(TempmaildError):

@@ -14,7 +14,7 @@ from twisted.internet.protocol import ProcessProtocol
 
 from tempmaild.errors import StoreFailed
 from tempmaild.store.frames import Frames, to_frame
-from tempmaild.store.writer import CONFIGURATION, Pending
+from tempmaild.store.writer import CONFIGURATION, Pending, Submission
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,13 +35,20 @@ class WriterProcess:
 
     Args:
         reactor: Twisted's.
+        clock: UTC epoch seconds; the time that the changes have.
         touched: called with the folders in which something has happened, with None for "anywhere".
     """
 
     def __init__(
-        self, reactor: Any, configuration: Configuration, touched: Callable[[set[int] | None], None], log: Log
+        self,
+        reactor: Any,
+        configuration: Configuration,
+        clock: Callable[[], float],
+        touched: Callable[[set[int] | None], None],
+        log: Log,
     ) -> None:
         self._reactor = reactor
+        self._clock = clock
         self._configuration = json.dumps(msgspec.to_builtins(configuration))
         self._touched = touched
         self._log = log
@@ -85,7 +92,7 @@ class WriterProcess:
     def _hand_over(self) -> None:
         waiting, self._waiting = self._waiting, []
         if waiting and self._pipe is not None:
-            self._pipe.write(to_frame(waiting))
+            self._pipe.write(to_frame(Submission(int(self._clock()), waiting)))
 
     def committed(self, committed: Committed) -> None:
         """Tell those whose changes are on the disk."""

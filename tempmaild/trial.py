@@ -80,7 +80,7 @@ def prepare(state: Path) -> None:
 
 def add_domain(appliance: Appliance) -> None:
     """Add the domain of the trial, where it is missing."""
-    adding = appliance.mailboxes.add_domain(DOMAIN)
+    adding = appliance.domains.add(DOMAIN)
     try:
         adding.send(None)
     except (StopIteration, DomainExists):

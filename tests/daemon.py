@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tempmaild import trial
 from tempmaild.appliance import open_appliance
+from tempmaild.core.lifetime import Lifetime
 from tempmaild.settings import load
 from tempmaild.settings.values import toml
 from tests.support import run
@@ -141,7 +142,7 @@ class RunningDaemon:
         """Make several mailboxes, as the command line does it: beside the daemon, on its database."""
         appliance = open_appliance(self.settings)
         with closing(appliance.handle):
-            made = [run(appliance.mailboxes.create(address, lifetime)) for _ in range(count)]
+            made = [run(appliance.mailboxes.create(address, Lifetime(lifetime))) for _ in range(count)]
         return [Account(new.mailbox.address, new.secret) for new in made]
 
     def command(self, *arguments: str) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tempmaild.appliance import open_appliance
+from tempmaild.core.lifetime import Lifetime
 from tempmaild.settings import Settings
 
 if TYPE_CHECKING:
@@ -61,22 +62,29 @@ class TestAppliance:
 
     __test__ = False
 
-    def __init__(self, appliance: Appliance, clock: Clock) -> None:
+    def __init__(self, appliance: Appliance, clock: Clock, state: Path) -> None:
+        self.state = state
         self.appliance = appliance
         self.clock = clock
         self.logins = appliance.logins
         self.deliveries = appliance.deliveries
         self.mailboxes = appliance.mailboxes
-        run(self.mailboxes.add_domain("box.test"))
+        self.domains = appliance.domains
+        run(self.domains.add("box.test"))
 
     def create(self, address: str = "box.test", lifetime: int = LIFETIME) -> Account:
-        new = run(self.mailboxes.create(address, lifetime))
+        new = run(self.mailboxes.create(address, Lifetime(lifetime)))
         return Account(new.mailbox, new.secret)
 
     def deliver(self, address: str, content: bytes = MESSAGE) -> None:
         local_part, _, domain = address.partition("@")
         recipient = run(self.deliveries.recipient(local_part, domain))
         assert run(self.deliveries.deliver(content, [recipient])) == [recipient]
+
+    @property
+    def watched(self) -> list[int]:
+        """The folders that somebody watches."""
+        return [folder_id for folder_id in self.appliance.hub._watchers if folder_id > 0]
 
     def close(self) -> None:
         self.appliance.handle.close()
@@ -87,4 +95,4 @@ def make_appliance(state: Path, **sections: Any) -> TestAppliance:
     host = {"name": "mx.box.test", "state": state}
     settings = Settings.model_validate({"host": host, **sections})
     clock = Clock()
-    return TestAppliance(open_appliance(settings, clock=clock), clock)
+    return TestAppliance(open_appliance(settings, clock=clock), clock, state)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tempmaild.appliance import open_appliance
+from tempmaild.core.lifetime import Lifetime
 from tempmaild.errors import StoreFailed
 from tempmaild.settings import Settings
 from tests.support import MESSAGE, NOW, Clock, run
@@ -34,8 +35,8 @@ def test_cannot_make_it(tmp_path: Path) -> None:
 
 def test_finds_again_what_it_had(tmp_path: Path) -> None:
     first = open_appliance(settings(tmp_path), clock=Clock())
-    run(first.mailboxes.add_domain("box.test"))
-    new = run(first.mailboxes.create("joe@box.test", 600))
+    run(first.domains.add("box.test"))
+    new = run(first.mailboxes.create("joe@box.test", Lifetime(600)))
     recipient = run(first.deliveries.recipient("joe", "box.test"))
     run(first.deliveries.deliver(MESSAGE, [recipient]))
     inbox = run(first.logins.login("joe@box.test", new.secret))
@@ -51,8 +52,8 @@ def test_finds_again_what_it_had(tmp_path: Path) -> None:
 
 def test_nothing_of_a_secret_is_kept(tmp_path: Path) -> None:
     appliance = open_appliance(settings(tmp_path))
-    run(appliance.mailboxes.add_domain("box.test"))
-    secret = run(appliance.mailboxes.create("box.test", 600)).secret
+    run(appliance.domains.add("box.test"))
+    secret = run(appliance.mailboxes.create("box.test", Lifetime(600))).secret
     appliance.handle.close()
     kept = b"".join(path.read_bytes() for path in tmp_path.iterdir())
     assert b"box.test" in kept

@@ -42,7 +42,7 @@ def test_adds_the_domain_once(tmp_path: Path) -> None:
     with closing(appliance.handle):
         trial.add_domain(appliance)
         trial.add_domain(appliance)
-        assert [domain.name for domain in run(appliance.mailboxes.domains())] == [trial.DOMAIN]
+        assert [domain.name for domain in run(appliance.domains.list_all())] == [trial.DOMAIN]
 
 
 def test_the_certificate_can_be_used(tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from msgspec import Struct
 
 from tempmaild.core.flags import Flags
+from tempmaild.core.lifetime import FOREVER, Lifetime
+from tempmaild.core.policy import Kind, Policy
 
 INBOX = "INBOX"
 FOLDER_SEPARATOR = "/"
@@ -14,29 +16,60 @@ class Domain(Struct, frozen=True):
     """A domain whose mail we take.
 
     Attributes:
-        name: in lower case; an internationalised name as A-labels.
-        kind: "claimed": only created addresses exist.
+        name: in lower case; an internationalised name as A-labels; "*.example.org" for all names below that one.
+        sealed: whether new mailboxes are sealed; those of an "open" domain never are.
+        enabled: whether it takes mail and gets mailboxes; those that it has can be read all the same.
         created_at: UTC epoch seconds.
     """
 
     id: int
     name: str
-    kind: str
+    kind: Kind
     created_at: int
+    sealed: bool = True
+    enabled: bool = True
+    policy: Policy = Policy()
 
 
 class Mailbox(Struct, frozen=True):
-    """A disposable mailbox.
+    """A disposable mailbox. All times in UTC epoch seconds.
 
     Attributes:
         id: never given twice, so that it is not mistaken for another that had or will have its address.
-        expires_at: UTC epoch seconds; from that second on it is unreachable.
+        expires_at: from that second on it is unreachable.
+        public_key: to which its mail is sealed; None for a mailbox that is not.
+        ends_at: when it expires however much it is used.
+        extend_until: up to when its owner may put that off; 0 for not at all.
+        used_at: when somebody who has a secret of it last used it.
     """
 
     id: int
     address: str
     created_at: int
     expires_at: int
+    domain_id: int
+    public_key: bytes | None
+    lifetime: Lifetime
+    ends_at: int
+    extend_until: int
+    used_at: int
+
+
+class Credential(Struct, frozen=True):
+    """A secret that opens a mailbox, as far as anything is known of it.
+
+    Attributes:
+        kind: "owner": the first one, which may do everything. "app": a further one.
+        label: what its owner calls it.
+        chosen: whether it is a password that somebody has chosen.
+    """
+
+    id: int
+    kind: str
+    label: str
+    read_only: bool
+    chosen: bool
+    created_at: int
 
 
 class Folder(Struct, frozen=True):
@@ -70,6 +103,8 @@ class Entry(Struct, frozen=True):
         internal_date: when it arrived, UTC epoch seconds.
         size: octets (RFC822.SIZE).
         unterminated: whether the last line has no CRLF, so that POP3 sends two octets more.
+        expires_at: UTC epoch seconds; from that second on it is as good as expunged. `FOREVER` for as long as its
+            mailbox.
     """
 
     id: int
@@ -80,6 +115,7 @@ class Entry(Struct, frozen=True):
     size: int
     content_id: int
     unterminated: bool
+    expires_at: int = FOREVER
 
 
 class Changes(Struct, frozen=True):

@@ -1,22 +1,33 @@
-"""The secret that opens a mailbox: a generated code of 128 bits, and the verifier that the store keeps of it.
+"""The secrets that open a mailbox, and what comes from them: a verifier that the store keeps, and a wrapping key.
 
-The code is written in Crockford's base 32 (no I, L, O, U) in groups of five, so that it can be read out and typed;
-letter case, hyphens and spaces do not count when it is entered, nor whether O or 0, I, L or 1 was typed.
+A generated secret is a code of 128 bits in Crockford's base 32 (no I, L, O, U) in groups of five, so that it can be
+read out and typed; letter case, hyphens and spaces do not count when it is entered, nor whether O or 0, I, L or 1 was
+typed. It is random, so that nothing which costs time on purpose is needed to protect it. A password that somebody has
+chosen may be guessed, so that it goes through Argon2id first (RFC 9106).
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from typing import Protocol
+
+from nacl import pwhash
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _LENGTH = 26  # 130 bits hold 128
 _GROUP = 5
 _OCTETS = 16
 _TYPED = str.maketrans("oil", "011", "- ")
+_CODE = re.compile(f"[{_ALPHABET}]{{{_LENGTH}}}")
 
 VERIFIER_OCTETS = 32
+SALT_OCTETS = 16
+
+# RFC 9106 §4, the second recommendation (64 MiB, three passes), on one lane.
+_PASSES = 3
+_MEMORY = 64 << 20
 
 
 class Randomness(Protocol):
@@ -32,20 +43,54 @@ def generate(random: Randomness) -> str:
     return "-".join(digits[start : start + _GROUP] for start in range(0, _LENGTH, _GROUP))
 
 
-def verifier(secret: str) -> bytes:
-    """Give what is kept of a secret to recognise it by.
-
-    HKDF-SHA256 (RFC 5869) without salt: the secret itself is random, so a table of all of them cannot be made, and
-    nothing that costs time on purpose is needed. What is kept leads back to neither the secret nor to other keys that
-    come from it under another `info`.
-    """
-    typed = secret.lower().translate(_TYPED)
-    # RFC 5869 §2.2, §2.3: extract, then one block of expand.
-    pseudorandom_key = hmac.digest(b"\0" * 32, typed.encode("utf-8", "surrogatepass"), "sha256")
-    expanded = hmac.digest(pseudorandom_key, b"tempmaild login verifier\x01", "sha256")
-    return hashlib.sha256(expanded).digest()
+def is_code(secret: str) -> bool:
+    """Tell whether a secret has the form of a generated one. No password that is chosen may have it."""
+    return _CODE.fullmatch(_without_typing(secret)) is not None
 
 
-def matches(kept: bytes, secret: str) -> bool:
-    """Tell whether the secret is the one that the verifier was made of, in constant time."""
-    return hmac.compare_digest(kept, verifier(secret))
+class Keys:
+    """What comes from a secret by HKDF-SHA256 (RFC 5869); neither leads back to it or to the other."""
+
+    __slots__ = ("_pseudorandom_key",)
+
+    def __init__(self, material: bytes) -> None:
+        # RFC 5869 §2.2: extract, without salt.
+        self._pseudorandom_key = hmac.digest(b"\0" * 32, material, "sha256")
+
+    @property
+    def verifier(self) -> bytes:
+        """What is kept of the secret to recognise it by."""
+        return hashlib.sha256(self._expand(b"tempmaild login verifier")).digest()
+
+    @property
+    def wrapping_key(self) -> bytes:
+        """The key under which the mailbox's private key is kept."""
+        return self._expand(b"tempmaild key wrapping")
+
+    def fit(self, verifier: bytes) -> bool:
+        """Tell, in constant time, whether the verifier is of the secret that these come from."""
+        return hmac.compare_digest(verifier, self.verifier)
+
+    def _expand(self, info: bytes) -> bytes:
+        # RFC 5869 §2.3: one block.
+        return hmac.digest(self._pseudorandom_key, info + b"\x01", "sha256")
+
+
+def keys_of_code(secret: str) -> Keys:
+    """Give the keys of a generated secret, as it was typed."""
+    return Keys(typed(secret))
+
+
+def keys_of_password(password: str, salt: bytes) -> Keys:
+    """Give the keys of a password that was chosen. Takes 64 MiB of memory and a tenth of a second."""
+    octets = password.encode("utf-8", "surrogatepass")
+    return Keys(pwhash.argon2id.kdf(32, octets, salt, opslimit=_PASSES, memlimit=_MEMORY))
+
+
+def typed(code: str) -> bytes:
+    """Give a code in the one form that all ways of typing it have in common."""
+    return _without_typing(code).encode("utf-8", "surrogatepass")
+
+
+def _without_typing(code: str) -> str:
+    return code.lower().translate(_TYPED)

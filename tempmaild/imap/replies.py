@@ -61,10 +61,29 @@ REFUSALS: dict[type[errors.TempmaildError], Refusal] = {
     errors.OutOfMemory: _LATER,
     errors.DiskFull: _LATER,
     errors.StoreFailed: _LATER,
+    errors.TooManyLogins: _LATER,
+    errors.TooFast: Refusal(b"LIMIT", b"Too much at once, try later"),
+    errors.Banned: WRONG_CREDENTIALS,
     # Reading mail has no part in these.
-    errors.DomainExists: _CANNOT,
-    errors.DomainInUse: _CANNOT,
-    errors.AddressTaken: _CANNOT,
+    **dict.fromkeys(
+        (
+            errors.AddressReserved,
+            errors.AddressTaken,
+            errors.CredentialRefused,
+            errors.DomainDisabled,
+            errors.DomainExists,
+            errors.DomainInUse,
+            errors.InvalidValue,
+            errors.NameTaken,
+            errors.NoSuchBan,
+            errors.NoSuchCredential,
+            errors.NoSuchLimit,
+            errors.NoSuchReceipt,
+            errors.NoSuchSchedule,
+            errors.NotExtendable,
+        ),
+        _CANNOT,
+    ),
 }
 
 

@@ -9,6 +9,7 @@ from tempmaild.core import address as addresses
 from tempmaild.core import secret as secrets
 from tempmaild.core.flags import DELETED
 from tempmaild.core.mailbox import FOLDER_SEPARATOR, INBOX
+from tempmaild.core.sealing import KeyPair, NotOurs, Opener, unwrap
 from tempmaild.errors import (
     FolderExists,
     FolderRefused,
@@ -29,13 +30,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tempmaild.core.flags import FlagChange, Flags
+    from tempmaild.core.lifetime import Lifetime
     from tempmaild.core.mailbox import Changes, Entry, Folder, Mailbox, Placement
+    from tempmaild.core.secret import Keys
     from tempmaild.core.summary import Summary
     from tempmaild.notify.hub import Hub
+    from tempmaild.service.directory import Directory
     from tempmaild.service.room import Room
     from tempmaild.store.access import Access
     from tempmaild.store.messages import FlagResult
-    from tempmaild.store.queries import Queries
+    from tempmaild.store.queries import Lock, Queries
     from tempmaild.store.transaction import Change
 
 T = TypeVar("T")
@@ -48,7 +52,7 @@ _MANY = 2000
 _SMALL = 16 << 10
 """Octets of a message that a session may keep because it was asked for last."""
 
-_NOBODY = secrets.verifier("")
+_NOBODY = bytes(secrets.VERIFIER_OCTETS)
 """What a secret is compared with when there is no such mailbox, so that it takes as long as when there is."""
 
 
@@ -105,10 +109,22 @@ class Listings:
 
 
 class Logins:
-    """Where every reading session begins."""
+    """Where every reading session begins.
+
+    Args:
+        lifetime: of a mailbox of an open domain that a login makes, where the domain says nothing else.
+    """
 
     def __init__(
-        self, access: Access, queries: Queries, hub: Hub, clock: Callable[[], float], room: Room, longest_message: int
+        self,
+        access: Access,
+        queries: Queries,
+        directory: Directory,
+        hub: Hub,
+        clock: Callable[[], float],
+        room: Room,
+        longest_message: int,
+        lifetime: Lifetime,
     ) -> None:
         self.access = access
         self.queries = queries
@@ -119,6 +135,8 @@ class Logins:
         self.recents = Recents()
         self.listings = Listings()
         self.locked_maildrops: set[int] = set()
+        self._directory = directory
+        self._lifetime = lifetime
 
     async def login(self, name: str, secret: str) -> Inbox:
         """Open a mailbox.
@@ -129,15 +147,27 @@ class Logins:
         try:
             address = addresses.normalise(name)
         except InvalidAddress:
-            locks = []
-        else:
-            locks = await self.access.read(self.queries.locks, address)
-        opened = [lock for lock in locks if secrets.matches(lock.verifier, secret)]
+            address = ""
+        mailbox, locks = await self.access.read(self.queries.locks, address) or (None, ())
+        keys = secrets.keys_of_code(secret)
         if not locks:
-            secrets.matches(_NOBODY, secret)
-        if not opened or self.clock() >= opened[0].mailbox.expires_at:
+            keys.fit(_NOBODY)
+        opened = [lock for lock in locks if keys.fit(lock.verifier)]
+        if not opened or mailbox is None or self.clock() >= mailbox.expires_at:
             raise WrongCredentials(name)
-        return Inbox(self, opened[0].mailbox, read_only=opened[0].read_only)
+        return Inbox(self, mailbox, opened[0], self._opener(mailbox, opened[0], keys))
+
+    def _opener(self, mailbox: Mailbox, lock: Lock, keys: Keys) -> Opener | None:
+        """Give what opens the mail of this mailbox for the time of this login; None where nothing is sealed."""
+        if mailbox.public_key is None:
+            return None
+        try:
+            if lock.wrapped is None:
+                raise NotOurs("the key is not there: it was destroyed, or a backup was restored without it")
+            private = unwrap(lock.wrapped, keys.wrapping_key, mailbox.public_key)
+        except NotOurs as error:
+            raise WrongCredentials(f"{mailbox.address}: {error}") from None
+        return Opener(KeyPair(mailbox.public_key, private))
 
 
 class LastMessage:
@@ -157,9 +187,11 @@ class Inbox:
     raise `ReadOnly` when the secret only lets read.
     """
 
-    def __init__(self, logins: Logins, mailbox: Mailbox, *, read_only: bool) -> None:
+    def __init__(self, logins: Logins, mailbox: Mailbox, lock: Lock, opener: Opener | None) -> None:
         self.mailbox = mailbox
-        self.read_only = read_only
+        self.read_only = lock.read_only
+        self._lock = lock
+        self._opener = opener
         self._logins = logins
         self._access = logins.access
         self._queries = logins.queries
@@ -280,9 +312,10 @@ class Inbox:
             await self._check_exists()
             return {uids[0]: summary}
         await self._check_alive()
-        summaries = await self._access.read(self._queries.summaries, folder_id, uids)
-        if not summaries:
+        kept = await self._access.read(self._queries.summaries, folder_id, uids)
+        if not kept:
             await self._check_exists()
+        summaries = {uid: sealed.summary(self._opener) for uid, sealed in kept.items()}
         if len(uids) == 1:
             self._last.summaries = {(folder_id, uid): summary for uid, summary in summaries.items()}
         return summaries
@@ -294,17 +327,19 @@ class Inbox:
             await self._check_exists()
             return last
         await self._check_alive()
-        content = await self._access.read(self._queries.content, folder_id, uid)
-        if content is None:
+        kept = await self._access.read(self._queries.content, folder_id, uid)
+        if kept is None:
             await self._check_exists()
-        elif len(content) <= _SMALL:
+            return None
+        content = kept.content(self._opener)
+        if len(content) <= _SMALL:
             self._last.contents = {(folder_id, uid): content}
         return content
 
     async def examine(self, folder_id: int, uid: int, look: Callable[[bytes], T]) -> T | None:
         """Have `look` work on a message where it holds nobody up, however large that is; None when it is gone."""
         await self._check_alive()
-        return await self._access.read_long(_examine, self._queries, folder_id, uid, look)
+        return await self._access.read_long(_examine, self._queries, self._opener, folder_id, uid, look)
 
     async def change_flags(
         self,
@@ -339,7 +374,18 @@ class Inbox:
         if len(content) > self._logins.longest_message:
             raise MessageTooLarge(f"{len(content)} octets")
         content = await normalised(self._access, content)
-        return await self._write(Append(folder.id, content, flags, internal_date))
+        mailbox = self.mailbox
+        return await self._write(
+            Append(
+                folder.id,
+                content,
+                flags,
+                internal_date,
+                mailbox.public_key,
+                mailbox.lifetime.messages,
+                mailbox.lifetime.retention,
+            )
+        )
 
     async def copy(self, folder_id: int, uids: Sequence[int], to_name: str) -> Placement:
         """Copy messages with their flags and dates, all or none.
@@ -349,7 +395,7 @@ class Inbox:
         """
         await self._check_writable()
         target = await self.folder(to_name)
-        return await self._write(Copy(folder_id, tuple(uids), target.id))
+        return await self._write(Copy(folder_id, tuple(uids), target.id, self.mailbox.lifetime.messages))
 
     async def move(self, folder_id: int, uids: Sequence[int], to_name: str) -> Placement:
         """Copy messages and remove the originals as one change (RFC 6851).
@@ -359,7 +405,7 @@ class Inbox:
         """
         await self._check_writable()
         target = await self.folder(to_name)
-        return await self._write(Move(folder_id, tuple(uids), target.id))
+        return await self._write(Move(folder_id, tuple(uids), target.id, self.mailbox.lifetime.messages))
 
     async def expunge(self, folder_id: int, uids: Sequence[int] | None) -> list[int]:
         r"""Remove messages that are \\Deleted, of `uids` if given; the UIDs that are gone.
@@ -430,7 +476,9 @@ class Inbox:
             await self._check_exists()
 
     async def _check_exists(self) -> None:
-        self._expires_at = await self._access.read(self._queries.expires_at, self.mailbox.id)
+        self._expires_at = await self._access.read(
+            self._queries.expires_at, self.mailbox.id, self._lock.credential_id
+        )
         if self._logins.clock() >= self._expires_at:
             raise MailboxGone(self.mailbox.address)
 
@@ -440,9 +488,11 @@ class Inbox:
             raise ReadOnly(self.mailbox.address)
 
 
-def _examine(queries: Queries, folder_id: int, uid: int, look: Callable[[bytes], T]) -> T | None:
-    content = queries.content(folder_id, uid)
-    return None if content is None else look(content)
+def _examine(
+    queries: Queries, opener: Opener | None, folder_id: int, uid: int, look: Callable[[bytes], T]
+) -> T | None:
+    kept = queries.content(folder_id, uid)
+    return None if kept is None else look(kept.content(opener))
 
 
 def _folder_name(name: str) -> str:

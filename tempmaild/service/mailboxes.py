@@ -1,4 +1,4 @@
-"""Domains and mailboxes: made, listed, destroyed."""
+"""Mailboxes: made, listed, destroyed."""
 
 from __future__ import annotations
 
@@ -7,31 +7,42 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from tempmaild.core import address as addresses
-from tempmaild.core import naming
+from tempmaild.core import naming, receipt
 from tempmaild.core import secret as secrets
 from tempmaild.core.mailbox import Folder, Mailbox
-from tempmaild.errors import AddressTaken, NoSuchDomain, NoSuchMailbox
-from tempmaild.store.mailboxes import AddDomain, CreateMailbox, DestroyMailbox, RemoveDomain
+from tempmaild.core.sealing import new_key_pair, wrap
+from tempmaild.errors import AddressTaken, DomainDisabled, NoSuchDomain, NoSuchMailbox
+from tempmaild.store.mailboxes import CreateMailbox, DestroyMailbox, EndLifetime, NewCredential
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tempmaild.core.lifetime import Lifetime
     from tempmaild.core.mailbox import Domain
     from tempmaild.core.secret import Randomness
+    from tempmaild.service.directory import Directory
     from tempmaild.store.access import Access
     from tempmaild.store.queries import Queries
 
 _ATTEMPTS = 20
 """Made-up names that may be taken before the domain counts as full."""
+_AT_ONCE = 500
+"""Messages that are deleted at once, so that others need not wait long for the writer."""
 _SWEEP = 100
 """Mailboxes that are looked up at once when the expired ones are destroyed."""
 
 
 class NewMailbox(Struct, frozen=True):
-    """A mailbox that has just been made, with the secret that nobody can show again."""
+    """A mailbox that has just been made, with what nobody can show again.
+
+    Attributes:
+        secret: opens it; the chosen password where there is one.
+        receipt_id: asks for the proof of its destruction, once it is destroyed.
+    """
 
     mailbox: Mailbox
     secret: str
+    receipt_id: str
 
 
 class Description(Struct, frozen=True):
@@ -50,72 +61,81 @@ class Purged(Struct, frozen=True):
 
 
 class Mailboxes:
-    """The life of domains and mailboxes.
+    """The life of mailboxes.
 
     Args:
+        lifetime: of a new mailbox, where its domain says nothing else.
         quarantine: seconds for which nobody gets the address of a destroyed mailbox.
     """
 
     def __init__(
-        self, access: Access, queries: Queries, clock: Callable[[], float], random: Randomness, quarantine: int
+        self,
+        access: Access,
+        queries: Queries,
+        directory: Directory,
+        clock: Callable[[], float],
+        random: Randomness,
+        lifetime: Lifetime,
+        quarantine: int,
     ) -> None:
         self._access = access
         self._queries = queries
+        self._directory = directory
         self._clock = clock
         self._random = random
+        self._lifetime = lifetime
         self._quarantine = quarantine
 
-    async def add_domain(self, name: str) -> Domain:
-        """Take mail for a domain.
-
-        Raises:
-            InvalidAddress: the name is no domain name.
-            DomainExists: it is there.
-        """
-        return await self._access.write(AddDomain(addresses.normalise_domain(name)))
-
-    async def domains(self) -> list[Domain]:
-        """Give all domains by name."""
-        return await self._access.read(self._queries.domains)
-
-    async def remove_domain(self, name: str) -> None:
-        """Take no more mail for a domain.
-
-        Raises:
-            NoSuchDomain: it is not there.
-            DomainInUse: it has mailboxes.
-        """
-        await self._access.write(RemoveDomain(addresses.normalise_domain(name)))
-
-    async def create(self, address: str, lifetime: int) -> NewMailbox:
+    async def create(self, address: str, lifetime: Lifetime | None = None) -> NewMailbox:
         """Make a mailbox with this address, or with a made-up one where only a domain is given.
 
         Args:
-            lifetime: seconds.
+            lifetime: None for what the domain says.
 
         Raises:
             InvalidAddress: it is no address that a mailbox can have.
+            InvalidValue: the lifetime is impossible.
             NoSuchDomain: the domain is not ours.
+            DomainDisabled: it gets no mailboxes now.
             AddressTaken: a mailbox has it, or had it not long ago.
         """
         local_part, at, domain_name = address.rpartition("@")
-        domain = await self._access.read(self._queries.domain, addresses.normalise_domain(domain_name))
+        domain_name = addresses.normalise_domain(domain_name)
+        domain = await self._directory.find(domain_name)
         if domain is None:
             raise NoSuchDomain(domain_name)
+        if not domain.enabled:
+            raise DomainDisabled(domain_name)
+        lifetime = lifetime or domain.policy.lifetime or self._lifetime
+        lifetime.check()
         if at:
-            return await self._create(domain, addresses.normalise_local_part(local_part), lifetime)
+            local_part = addresses.normalise_local_part(local_part)
+            return await self._create(domain, f"{local_part}@{domain_name}", lifetime)
         for _ in range(_ATTEMPTS):
             try:
-                return await self._create(domain, naming.pronounceable(self._random), lifetime)
+                local_part = naming.pronounceable(self._random)
+                return await self._create(domain, f"{local_part}@{domain_name}", lifetime)
             except AddressTaken:
                 continue
         raise AddressTaken(domain_name)
 
-    async def _create(self, domain: Domain, local_part: str, lifetime: int) -> NewMailbox:
-        secret = secrets.generate(self._random)
-        expires_at = int(self._clock()) + lifetime
-        change = CreateMailbox(domain.id, f"{local_part}@{domain.name}", expires_at, secrets.verifier(secret))
-        return NewMailbox(await self._access.write(change), secret)
+    async def _create(self, domain: Domain, address: str, lifetime: Lifetime) -> NewMailbox:
+        secret, receipt_id = secrets.generate(self._random), secrets.generate(self._random)
+        keys = secrets.keys_of_code(secret)
+        public_key = wrapped = None
+        if domain.sealed:
+            pair = new_key_pair(self._random)
+            public_key, wrapped = pair.public, wrap(pair.private, keys.wrapping_key, pair.public)
+        change = CreateMailbox(
+            domain.id,
+            address,
+            lifetime,
+            NewCredential(keys.verifier, wrapped=wrapped),
+            skeleton=addresses.skeleton(address),
+            public_key=public_key,
+            receipt=(receipt.lookup(receipt_id), receipt.subject(receipt_id, address)),
+        )
+        return NewMailbox(await self._access.write(change), secret, receipt_id)
 
     async def find(self, address: str) -> Mailbox:
         """Give the mailbox that has this address, though it may have expired.
@@ -148,27 +168,33 @@ class Mailboxes:
         """
         if domain_name is None:
             return self._queries.mailboxes()
-        domain = await self._access.read(self._queries.domain, addresses.normalise_domain(domain_name))
+        domain = await self._directory.find(addresses.normalise_domain(domain_name))
         if domain is None:
             raise NoSuchDomain(domain_name)
         return self._queries.mailboxes(domain.id)
 
-    async def destroy(self, mailbox: Mailbox) -> int:
+    async def destroy(self, mailbox: Mailbox, actor: str = "") -> int:
         """Destroy a mailbox at once; the number of messages it had.
 
         Raises:
             NoSuchMailbox: it is gone already.
         """
-        until = int(self._clock()) + self._quarantine
-        return await self._access.write(DestroyMailbox(mailbox.id, until))
+        await self._access.write(EndLifetime((mailbox.id,)))
+        domain = await self._directory.by_id(mailbox.domain_id)
+        # Everybody knows the names of an open domain, and their mail is everybody's.
+        quarantine = 0 if domain and domain.kind == "open" else self._quarantine
+        until = int(self._clock()) + quarantine
+        while (messages := await self._access.write(DestroyMailbox(mailbox.id, until, actor, _AT_ONCE))) is None:
+            pass
+        return messages
 
-    async def purge(self) -> Purged:
+    async def purge(self, actor: str = "") -> Purged:
         """Destroy every mailbox whose time is over."""
         mailboxes = messages = 0
         while expired := await self._access.read(self._queries.expired, int(self._clock()), _SWEEP):
             for mailbox in expired:
                 try:
-                    messages += await self.destroy(mailbox)
+                    messages += await self.destroy(mailbox, actor)
                 except NoSuchMailbox:
                     continue
                 mailboxes += 1

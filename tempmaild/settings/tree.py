@@ -17,6 +17,7 @@ from tempmaild.settings.values import (
     Folder,
     HostName,
     Networks,
+    OptionalMailboxAddress,
     OptionalPath,
     Seconds,
     Size,
@@ -237,6 +238,11 @@ class Mailbox(_Section):
         le=3650 * _DAY,
         description="How long the address of a destroyed mailbox stays unused; 2592000 is 30 days.",
     )
+    operator: OptionalMailboxAddress = Field(
+        "",
+        description="The address, on this host, of the mailbox that gets mail to postmaster@, abuse@ and the other "
+        "roles of RFC 2142 where their domain names no other. Make it with `tempmaild mailbox create`.",
+    )
 
 
 class Shutdown(_Section):
@@ -268,3 +274,8 @@ class Settings(_Section):
     def sqlite_path(self) -> Path:
         """The database file that is used while `store.url` is empty."""
         return self.host.state / "tempmaild.db"
+
+    @property
+    def signing_key_path(self) -> Path:
+        """The file of the key that receipts are signed with."""
+        return self.host.state / "receipts.key"

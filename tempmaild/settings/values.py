@@ -22,6 +22,7 @@ _UNITS = {"GiB": 2**30, "MiB": 2**20, "KiB": 2**10, "B": 1}
 _SIZE = re.compile(r"([0-9]{1,15}) ?(B|KiB|MiB|GiB)")
 _TCP = re.compile(r"(?:\[(?P<ipv6>[^]]*)\]|(?P<host>[^]\[:]+)):(?P<port>[0-9]{1,5})")
 # RFC 1123 §2.1: letters, digits and inner hyphens, at most 63 octets between two dots
+_MAILBOX = re.compile(r"[^@\s]{1,64}@[^@\s]{1,255}")
 _HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*")
 
 
@@ -115,6 +116,13 @@ def parse_database_url(text: str) -> str:
     return text
 
 
+def parse_optional_address(text: str) -> str:
+    """Read the address of a mailbox, or "" for none."""
+    if text and not _MAILBOX.fullmatch(text):
+        raise ValueError(f"{toml(text)} is not the address of a mailbox: write NAME@DOMAIN")
+    return text.lower()
+
+
 def parse_size(value: object) -> object:
     """Turn text such as "10 MiB" into bytes; numbers go on as they are."""
     if not isinstance(value, str):
@@ -162,6 +170,7 @@ Seconds = Annotated[int, Strict()]
 Size = Annotated[int, BeforeValidator(parse_size), Strict()]
 HostName = Annotated[str, _text(parse_host_name)]
 DatabaseUrl = Annotated[str, _text(parse_database_url)]
+OptionalMailboxAddress = Annotated[str, _text(parse_optional_address)]
 Folder = Annotated[Path, _text(parse_folder, Path)]
 OptionalPath = Annotated[Path | None, _text(parse_optional_path, Path, NoneType)]
 Networks = tuple[Annotated[Network, _text(parse_network, IPv4Network, IPv6Network)], ...]

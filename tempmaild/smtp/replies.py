@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tempmaild.errors import (
+    AddressReserved,
+    Banned,
     DiskFull,
+    DomainDisabled,
     InvalidAddress,
     MailboxFull,
     MailboxGone,
@@ -15,6 +18,7 @@ from tempmaild.errors import (
     OutOfMemory,
     StoreFailed,
     TempmaildError,
+    TooFast,
 )
 
 if TYPE_CHECKING:
@@ -28,6 +32,10 @@ _ERRORS: Sequence[tuple[type[TempmaildError], bytes]] = (
     (NoSuchMailbox, b"550 5.1.1 No such mailbox here\r\n"),
     (MailboxGone, b"550 5.1.1 No such mailbox here\r\n"),
     (InvalidAddress, b"550 5.1.3 This cannot be the address of a mailbox here\r\n"),
+    (DomainDisabled, b"550 5.2.1 This domain takes no mail now\r\n"),
+    (AddressReserved, b"550 5.1.1 No such mailbox here\r\n"),
+    (TooFast, b"450 4.7.0 Too much at once; please try again later\r\n"),
+    (Banned, b"554 5.7.1 Not now; please try again much later\r\n"),
     (MailboxFull, b"452 4.2.2 The mailbox is full\r\n"),
     (MessageTooLarge, b"552 5.3.4 The message is too large\r\n"),
     (OutOfMemory, b"452 4.3.1 Too much mail is arriving; please try again later\r\n"),

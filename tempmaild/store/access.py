@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from tempmaild.store.database import Handle
     from tempmaild.store.transaction import Change
+    from tempmaild.store.vault import Vault
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -41,8 +42,11 @@ class Access(Protocol):
 class Immediate:
     """Does everything at once in the calling thread: for the command line, and for tests."""
 
-    def __init__(self, db: Handle, clock: Callable[[], float], committed: Callable[[set[int]], None]) -> None:
+    def __init__(
+        self, db: Handle, vault: Vault, clock: Callable[[], float], committed: Callable[[set[int]], None]
+    ) -> None:
         self._db = db
+        self._vault = vault
         self._clock = clock
         self._committed = committed
 
@@ -58,7 +62,9 @@ class Immediate:
     async def write(self, change: Change[T]) -> T:
         """Commit a change."""
         try:
-            (result,), touched = commit(self._db, [change], int(self._clock()))
+            (result,), touched = commit(self._db, self._vault, [change], int(self._clock()))
+            if self._vault.forgets:
+                self._vault.forgets = not self._db.forget()
         except TempmaildError:
             raise
         except Exception as error:

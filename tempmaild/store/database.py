@@ -35,7 +35,14 @@ _SQLITE_PRAGMAS = {
     # Pages. Checkpoints are the writer's only long pause; rare ones write a page that changed often only once.
     "wal_autocheckpoint": 2000,
     "journal_size_limit": 64 << 20,
+    # What is deleted is overwritten, not only forgotten.
+    "secure_delete": 1,
+    "keys.page_size": 4096,
+    "keys.journal_mode": "wal",
+    "keys.synchronous": "full",
+    "keys.secure_delete": 1,
 }
+_SCHEMAS = ("main", "keys")
 _LOCK_PATIENCE = 30
 """Seconds that a writer waits for another process (the command line beside the daemon)."""
 
@@ -49,8 +56,15 @@ _POSTGRES_OPTIONS: dict[str, Any] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 30_000,
 }
+_EMPTIED = ("keys.wrapped_key", "content", "summary")
+"""Tables in which PostgreSQL keeps what was deleted until they are vacuumed."""
 _LONGEST_PAYLOAD = 7999
 """Octets that a NOTIFY can carry."""
+
+
+def keys_beside(path: Path) -> Path:
+    """Give the file in which an SQLite database's wrapped keys are."""
+    return path.with_name("keys.db")
 
 
 class Handle(ABC):
@@ -105,6 +119,13 @@ class Handle(ABC):
     def others(self) -> set[int] | None:
         """Give the folders in which other processes have done something since the last call; None for anywhere."""
 
+    @abstractmethod
+    def forget(self) -> bool:
+        """Have nothing left on the disk of what was deleted; False if that has to be tried again.
+
+        Not inside a transaction.
+        """
+
     @property
     def alarms(self) -> tuple[Any, ...]:
         """What becomes readable when `others` has news; without it one has to ask."""
@@ -133,7 +154,9 @@ class SqliteHandle(Handle):
     interferences = ()
 
     def __init__(self, path: Path) -> None:
-        super().__init__(SqliteDatabase(str(path), pragmas=_SQLITE_PRAGMAS, timeout=_LOCK_PATIENCE))
+        database = SqliteDatabase(str(path), pragmas=_SQLITE_PRAGMAS, timeout=_LOCK_PATIENCE)
+        database.attach(str(keys_beside(path)), "keys")
+        super().__init__(database)
         self._version = 0
 
     def many(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
@@ -168,6 +191,17 @@ class SqliteHandle(Handle):
         assert row is not None
         known, self._version = self._version, row[0]
         return set() if self._version == known else None
+
+    def forget(self) -> bool:
+        """Take what is in the logs over into the files, where deleted content is overwritten, and empty the logs."""
+        connection: sqlite3.Connection = self.database.connection()
+        # A reader that is just at work is asked again later, not waited for.
+        connection.execute("PRAGMA busy_timeout = 0")
+        try:
+            done = [connection.execute(f"PRAGMA {name}.wal_checkpoint(TRUNCATE)").fetchone() for name in _SCHEMAS]
+        finally:
+            connection.execute(f"PRAGMA busy_timeout = {_LOCK_PATIENCE * 1000}")
+        return not any(busy for busy, _, _ in done)
 
     def _execute(self, sql: str, parameters: Sequence[object]) -> Any:
         return self.database.connection().execute(sql, parameters)
@@ -240,6 +274,12 @@ class PostgresHandle(Handle):
             raise
         payloads = [notice.payload for notice in heard if notice.pid != connection.pgconn.backend_pid]
         return None if "" in payloads else {int(name) for payload in payloads for name in payload.split(" ")}
+
+    def forget(self) -> bool:
+        """Have the rows taken away that were deleted; PostgreSQL's own logs are its administrator's business."""
+        for table in _EMPTIED:
+            self.run(f"VACUUM {table}")
+        return True
 
     @property
     def alarms(self) -> tuple[Any, ...]:

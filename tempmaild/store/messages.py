@@ -10,18 +10,22 @@ from tempmaild.core import summary as summaries
 from tempmaild.core.delivery import Recipient
 from tempmaild.core.flags import NO_FLAGS, SEEN, FlagChange, Flags, to_text
 from tempmaild.core.mailbox import Entry, Placement
+from tempmaild.core.sealing import ContentKey, new_content_key
+from tempmaild.errors import MailboxFull
 from tempmaild.store.codec import pack
+from tempmaild.store.creation import open_mailboxes
 from tempmaild.store.queries import ENTRY_COLUMNS, entry_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
+    from tempmaild.store.database import Handle
     from tempmaild.store.transaction import Counters, Transaction
 
 _INSERT_CONTENT = "INSERT INTO content (id, codec, data) VALUES (?, ?, ?)"
 _INSERT_ENTRY = (
-    "INSERT INTO entry (id, folder_id, uid, modseq, flags, internal_date, save_date, size, unterminated, content_id)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO entry (id, folder_id, uid, modseq, flags, internal_date, save_date, size, unterminated, content_id,"
+    " content_key, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _INSERT_SUMMARY = "INSERT INTO summary (entry_id, data) VALUES (?, ?)"
 
@@ -36,34 +40,62 @@ class Deliver(Struct, frozen=True):
     recipients: tuple[Recipient, ...]
 
     def apply(self, transaction: Transaction) -> list[Recipient]:
-        """Deliver this message alone."""
-        return deliver_all(transaction, [self])[0]
+        """Deliver this message alone.
+
+        Raises:
+            MailboxFull: all its mailboxes are full.
+        """
+        (result,) = deliver_all(transaction, [self])
+        if isinstance(result, MailboxFull):
+            raise result
+        return result
 
 
-def deliver_all(transaction: Transaction, deliveries: Sequence[Deliver]) -> list[list[Recipient]]:
+def deliver_all(transaction: Transaction, deliveries: Sequence[Deliver]) -> list[list[Recipient] | MailboxFull]:
     """Deliver many messages with few statements: the hot path of the writer."""
-    folders = transaction.counters([r.inbox_id for delivery in deliveries for r in delivery.recipients])
-    transaction.reserve_ids(sum(1 + len(delivery.recipients) for delivery in deliveries))
+    opened = open_mailboxes(transaction, [r for delivery in deliveries for r in delivery.recipients if r.opening])
+    folders = transaction.counters(
+        [opened.get(r.address, r.inbox_id) for delivery in deliveries for r in delivery.recipients]
+    )
+    transaction.reserve_ids(sum(2 + len(delivery.recipients) for delivery in deliveries))
     batch = _Batch(transaction)
-    taken = []
+    results: list[list[Recipient] | MailboxFull] = []
+    overfull: dict[int, int] = {}
     for delivery in deliveries:
-        reached = [recipient for recipient in delivery.recipients if recipient.inbox_id in folders]
-        taken.append(reached)
-        if reached:
-            stored = batch.add_content(delivery.content)
-            for recipient in reached:
-                batch.add_entry(recipient.inbox_id, folders[recipient.inbox_id], stored)
+        places = [(recipient, opened.get(recipient.address, recipient.inbox_id)) for recipient in delivery.recipients]
+        reached = [(recipient, inbox_id) for recipient, inbox_id in places if inbox_id in folders]
+        # RCPT has looked already. In SMTP one of several recipients cannot be refused any more, so that a mailbox
+        # that has become full since then gets one message too many rather than losing it.
+        if reached and all(_is_full(recipient, folders[inbox_id]) for recipient, inbox_id in reached):
+            results.append(MailboxFull(reached[0][0].address))
+            continue
+        results.append([recipient for recipient, _ in reached])
+        for recipient, inbox_id in reached:
+            batch.add(
+                delivery.content,
+                inbox_id,
+                folders[inbox_id],
+                public_key=recipient.public_key,
+                expires_at=transaction.now + recipient.retention if recipient.retention else None,
+            )
+            if recipient.replaces_oldest and 0 < recipient.messages < folders[inbox_id].messages:
+                overfull[inbox_id] = recipient.messages
     batch.insert()
-    return taken
+    for inbox_id, most in overfull.items():
+        remove_oldest(transaction, inbox_id, folders[inbox_id].messages - most)
+    return results
+
+
+def _is_full(recipient: Recipient, folder: Counters) -> bool:
+    return not recipient.replaces_oldest and 0 < recipient.messages <= folder.messages
 
 
 class _Stored(NamedTuple):
-    """A content and what its entries say of it."""
+    """A content and what its entries say of it; `key` when it is sealed."""
 
     id: int
     summary: bytes
-    size: int
-    unterminated: bool
+    key: ContentKey | None
 
 
 class _Batch:
@@ -71,28 +103,40 @@ class _Batch:
 
     def __init__(self, transaction: Transaction) -> None:
         self._transaction = transaction
+        self._content = b""
+        self._packed: tuple[int, bytes, bytes] | None = None
+        self._stored: dict[bool, _Stored] = {}
         self._contents: list[tuple[object, ...]] = []
         self._entries: list[tuple[object, ...]] = []
         self._summaries: list[tuple[object, ...]] = []
 
-    def add_content(self, content: bytes) -> _Stored:
-        content_id = self._transaction.next_id()
-        self._contents.append((content_id, *pack(content)))
-        summary = summaries.encode(summaries.summarise(content))
-        return _Stored(content_id, summary, len(content), not content.endswith(b"\r\n"))
-
-    def add_entry(
+    def add(
         self,
+        content: bytes,
         folder_id: int,
         folder: Counters,
-        stored: _Stored,
+        *,
+        public_key: bytes | None,
         flags: Flags = NO_FLAGS,
         internal_date: int | None = None,
+        expires_at: int | None = None,
     ) -> int:
+        """Add a message, sealed to the public key if there is one; its UID.
+
+        A message that goes to several mailboxes is added for one after the other, so that its content is kept once:
+        at most twice, sealed and not.
+        """
+        if content is not self._content:
+            self._content, self._packed, self._stored = content, None, {}
+        sealed = public_key is not None
+        stored = self._stored.get(sealed)
+        if stored is None:
+            stored = self._stored[sealed] = self._add_content(content, sealed=sealed)
+        key = stored.key and public_key and self._transaction.vault.sealer.seal(stored.key, public_key)
         now = self._transaction.now
         entry_id = self._transaction.next_id()
         uid = folder.next_uid()
-        folder.count(1, SEEN not in flags, stored.size)
+        folder.count(1, SEEN not in flags, len(content))
         self._transaction.touched.add(folder_id)
         self._entries.append(
             (
@@ -103,13 +147,26 @@ class _Batch:
                 to_text(flags) if flags else "",
                 now if internal_date is None else internal_date,
                 now,
-                stored.size,
-                stored.unterminated,
+                len(content),
+                not content.endswith(b"\r\n"),
                 stored.id,
+                key,
+                expires_at,
             )
         )
         self._summaries.append((entry_id, stored.summary))
         return uid
+
+    def _add_content(self, content: bytes, *, sealed: bool) -> _Stored:
+        if self._packed is None:
+            self._packed = (*pack(content), summaries.encode(summaries.summarise(content)))
+        codec, data, summary = self._packed
+        key = new_content_key() if sealed else None
+        if key is not None:
+            data, summary = key.seal_content(data), key.seal_summary(summary)
+        content_id = self._transaction.next_id()
+        self._contents.append((content_id, codec, data))
+        return _Stored(content_id, summary, key)
 
     def insert(self) -> None:
         db = self._transaction.db
@@ -121,25 +178,45 @@ class _Batch:
 
 
 class Append(Struct, frozen=True):
-    """Put a message into a folder as its owner wants it (RFC 9051 §6.3.12); all its lines end with CRLF."""
+    """Put a message into a folder as its owner wants it (RFC 9051 §6.3.12); all its lines end with CRLF.
+
+    `most` is how many messages the folder may hold, 0 for any number; `retention` how many seconds it stays.
+    """
 
     folder_id: int
     content: bytes
     flags: Flags
     internal_date: int | None
+    public_key: bytes | None = None
+    most: int = 0
+    retention: int = 0
 
     def apply(self, transaction: Transaction) -> Placement:
         """Append it.
 
         Raises:
             NoSuchFolder: it was deleted.
+            MailboxFull: it holds as many messages as it may.
         """
         folder = transaction.folder(self.folder_id)
+        _check_space(folder, 1, self.most)
         batch = _Batch(transaction)
-        stored = batch.add_content(self.content)
-        uid = batch.add_entry(self.folder_id, folder, stored, self.flags, self.internal_date)
+        uid = batch.add(
+            self.content,
+            self.folder_id,
+            folder,
+            public_key=self.public_key,
+            flags=self.flags,
+            internal_date=self.internal_date,
+            expires_at=transaction.now + self.retention if self.retention else None,
+        )
         batch.insert()
         return Placement(folder.uid_validity, ((0, uid),))
+
+
+def _check_space(folder: Counters, messages: int, most: int) -> None:
+    if most and folder.messages + messages > most:
+        raise MailboxFull(f"a folder of it holds at most {most} messages")
 
 
 class FlagResult(Struct, frozen=True):
@@ -190,30 +267,59 @@ class ChangeFlags(Struct, frozen=True):
 
 def _with(entry: Entry, flags: Flags, modseq: int) -> Entry:
     return Entry(
-        entry.id, entry.uid, modseq, flags, entry.internal_date, entry.size, entry.content_id, entry.unterminated
+        entry.id,
+        entry.uid,
+        modseq,
+        flags,
+        entry.internal_date,
+        entry.size,
+        entry.content_id,
+        entry.unterminated,
+        entry.expires_at,
     )
+
+
+class ExpireRead(Struct, frozen=True):
+    """Have messages end so many seconds after they were first read."""
+
+    folder_id: int
+    uids: tuple[int, ...]
+    after: int
+
+    def apply(self, transaction: Transaction) -> None:
+        """Note it; a message that ends sooner keeps its time."""
+        expires_at = transaction.now + self.after
+        transaction.db.many(
+            "UPDATE entry SET expires_at = ? WHERE folder_id = ? AND uid = ?"
+            " AND (expires_at IS NULL OR expires_at > ?)",
+            [(expires_at, self.folder_id, uid, expires_at) for uid in self.uids],
+        )
 
 
 class Copy(Struct, frozen=True):
     """Copy messages, with their flags and dates, into another folder of the same mailbox (RFC 9051 §6.4.7).
 
-    All messages when `uids` is None.
+    All messages when `uids` is None; `most` is how many the other folder may hold, 0 for any number.
     """
 
     folder_id: int
     uids: tuple[int, ...] | None
     target_id: int
+    most: int = 0
 
     def apply(self, transaction: Transaction) -> Placement:
         """Copy all of them that exist.
 
         Raises:
             NoSuchFolder: one of the folders was deleted.
+            MailboxFull: the other folder cannot hold so many.
         """
         transaction.folder(self.folder_id)
         target = transaction.folder(self.target_id)
+        entries = _entries(transaction, self.folder_id, self.uids)
+        _check_space(target, len(entries), self.most)
         pairs, rows, sources = [], [], []
-        for entry in _entries(transaction, self.folder_id, self.uids):
+        for entry in entries:
             entry_id, uid = transaction.next_id(), target.next_uid()
             target.count(1, SEEN not in entry.flags, entry.size)
             origin = (self.folder_id, entry.uid)
@@ -223,8 +329,8 @@ class Copy(Struct, frozen=True):
         transaction.touched.add(self.target_id)
         transaction.db.many(
             "INSERT INTO entry (id, folder_id, uid, modseq, save_date, flags, internal_date, size, unterminated,"
-            " content_id, content_key) SELECT ?, ?, ?, ?, ?, flags, internal_date, size, unterminated, content_id,"
-            " content_key FROM entry WHERE folder_id = ? AND uid = ?",
+            " content_id, content_key, expires_at) SELECT ?, ?, ?, ?, ?, flags, internal_date, size, unterminated,"
+            " content_id, content_key, expires_at FROM entry WHERE folder_id = ? AND uid = ?",
             rows,
         )
         transaction.db.many(
@@ -239,14 +345,16 @@ class Move(Struct, frozen=True):
     folder_id: int
     uids: tuple[int, ...] | None
     target_id: int
+    most: int = 0
 
     def apply(self, transaction: Transaction) -> Placement:
         """Move all of them that exist.
 
         Raises:
             NoSuchFolder: one of the folders was deleted.
+            MailboxFull: the other folder cannot hold so many.
         """
-        placement = Copy(self.folder_id, self.uids, self.target_id).apply(transaction)
+        placement = Copy(self.folder_id, self.uids, self.target_id, self.most).apply(transaction)
         remove(transaction, self.folder_id, _entries(transaction, self.folder_id, [old for old, _ in placement.uids]))
         return placement
 
@@ -281,6 +389,7 @@ def remove(transaction: Transaction, folder_id: int, entries: Sequence[Entry]) -
     for entry in entries:
         folder.count(-1, -(SEEN not in entry.flags), -entry.size)
     db = transaction.db
+    transaction.forgets |= not is_sealed(db, folder_id)
     gone = [(folder_id, entry.uid, folder.next_modseq()) for entry in entries]
     db.many("INSERT INTO expunged (folder_id, uid, modseq) VALUES (?, ?, ?)", gone)
     db.many("DELETE FROM summary WHERE entry_id = ?", [(entry.id,) for entry in entries])
@@ -288,6 +397,24 @@ def remove(transaction: Transaction, folder_id: int, entries: Sequence[Entry]) -
     lock_contents(transaction, contents)
     db.many("DELETE FROM entry WHERE folder_id = ? AND uid = ?", [(folder_id, entry.uid) for entry in entries])
     drop_contents(transaction, contents)
+
+
+def remove_oldest(transaction: Transaction, folder_id: int, count: int) -> int:
+    """Take so many of the oldest entries out of a folder; how many there were."""
+    rows = transaction.db.rows(
+        f"SELECT {ENTRY_COLUMNS} FROM entry WHERE folder_id = ? ORDER BY uid LIMIT ?", folder_id, count
+    )
+    remove(transaction, folder_id, [entry_of(row) for row in rows])
+    return len(rows)
+
+
+def is_sealed(db: Handle, folder_id: int) -> bool:
+    """Tell whether what is in a folder is sealed."""
+    row = db.row(
+        "SELECT m.public_key IS NOT NULL FROM folder f JOIN mailbox m ON m.id = f.mailbox_id WHERE f.id = ?",
+        folder_id,
+    )
+    return row is not None and bool(row[0])
 
 
 def lock_contents(transaction: Transaction, content_ids: Collection[int]) -> None:

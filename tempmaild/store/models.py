@@ -16,7 +16,11 @@ from peewee import (
 
 
 class Counter(Model):
-    """Numbers that only grow: ids given (`object`, on SQLite) and the highest UIDVALIDITY that has died."""
+    """Numbers by name.
+
+    `object`: ids given (on SQLite); `uid_validity`: the highest that has died; `settings`: how often anything was
+    changed that daemons keep in memory; `clock`: the latest time any daemon has seen; `sweep`: when one last began.
+    """
 
     name = TextField(primary_key=True)
     value = BigIntegerField()
@@ -35,7 +39,10 @@ class Domain(Model):
 
 
 class Mailbox(Model):
-    """A disposable mailbox. `inbox_id` is its INBOX, so that RCPT and delivery need one look-up."""
+    """A disposable mailbox. `inbox_id` is its INBOX, so that RCPT and delivery need one look-up.
+
+    `expires_at` is the sooner of `ends_at` and what the idle time of its `lifetime` (JSON) allows after `used_at`.
+    """
 
     id = BigAutoField()
     domain = ForeignKeyField(Domain, on_delete="RESTRICT", index=True)
@@ -44,10 +51,18 @@ class Mailbox(Model):
     expires_at = BigIntegerField(index=True)
     inbox_id = BigIntegerField()
     public_key = BlobField(null=True)
+    skeleton = TextField(default="", index=True)
+    lifetime = TextField(default="{}")
+    ends_at = BigIntegerField(default=0)
+    extend_until = BigIntegerField(default=0)
+    used_at = BigIntegerField(default=0)
+    erased = BigIntegerField(default=0)
+    receipt_lookup = BlobField(null=True)
+    receipt_subject = BlobField(null=True)
 
 
 class Credential(Model):
-    """A secret that opens a mailbox; only its verifier is kept."""
+    """A secret that opens a mailbox; only its verifier is kept. `salt` is there for a password that was chosen."""
 
     id = BigAutoField()
     mailbox = ForeignKeyField(Mailbox, on_delete="CASCADE", index=True)
@@ -55,6 +70,22 @@ class Credential(Model):
     verifier = BlobField()
     read_only = BooleanField()
     created_at = BigIntegerField()
+    label = TextField(default="")
+    salt = BlobField(null=True)
+
+
+class WrappedKey(Model):
+    """The private key of a mailbox, under the secret of one of its credentials. Kept apart from all else."""
+
+    credential_id = BigIntegerField(primary_key=True)
+    mailbox_id = BigIntegerField(index=True)
+    data = BlobField()
+
+    class Meta:
+        """A file of its own on SQLite, a schema of its own on PostgreSQL."""
+
+        table_name = "wrapped_key"
+        schema = "keys"
 
 
 class Folder(Model):
@@ -100,11 +131,15 @@ class Entry(Model):
     unterminated = BooleanField()
     content = ForeignKeyField(Content, on_delete="RESTRICT", index=True)
     content_key = BlobField(null=True)
+    expires_at = BigIntegerField(null=True)
 
     class Meta:
         """A UID is unique in its folder, and SQLite keeps the entries of a folder together."""
 
         primary_key = CompositeKey("folder", "uid")
+
+
+Entry.add_index(Entry.expires_at, where=Entry.expires_at.is_null(False))
 
 
 class Summary(Model):
@@ -134,6 +169,69 @@ class Quarantine(Model):
     until = BigIntegerField(index=True)
 
 
+class RateLimit(Model):
+    """How much of something one subject may do in a time; `core.limit` says what the texts may be."""
+
+    id = BigAutoField()
+    name = TextField(unique=True)
+    event = TextField()
+    subject = TextField()
+    strategy = TextField()
+    amount = BigIntegerField()
+    window = BigIntegerField()
+    action = TextField()
+    ban_seconds = BigIntegerField()
+    ipv4_prefix = SmallIntegerField()
+    ipv6_prefix = SmallIntegerField()
+    domain = TextField()
+    enabled = BooleanField()
+
+    class Meta:
+        """Peewee would call it `ratelimit`."""
+
+        table_name = "rate_limit"
+
+
+class Ban(Model):
+    """A network that is turned away for a while."""
+
+    network = TextField(primary_key=True)
+    reason = TextField()
+    created_at = BigIntegerField()
+    until = BigIntegerField(index=True)
+
+
+class Schedule(Model):
+    """What is to be done to the mailboxes of a domain, or of all, again and again; `arguments` are JSON.
+
+    `last_due` is the time for which it was last run, by whichever daemon; `requested` counts the wishes to run it
+    now, `answered` those that were fulfilled.
+    """
+
+    id = BigAutoField()
+    name = TextField(unique=True)
+    domain = TextField()
+    action = TextField()
+    arguments = TextField()
+    trigger = TextField()
+    timing = TextField()
+    enabled = BooleanField()
+    created_at = BigIntegerField()
+    last_due = BigIntegerField()
+    last_run = BigIntegerField()
+    last_result = TextField()
+    requested = BigIntegerField()
+    answered = BigIntegerField()
+
+
+class Receipt(Model):
+    """The signed proof of a destruction, found by the digest of the id that the owner was given."""
+
+    lookup = BlobField(primary_key=True)
+    data = TextField()
+    issued_at = BigIntegerField()
+
+
 class Audit(Model):
     """What was done to mailboxes and settings; each row carries the digest of the one before."""
 
@@ -158,5 +256,10 @@ TABLES: list[type[Model]] = [
     Summary,
     Expunged,
     Quarantine,
+    RateLimit,
+    Ban,
+    Schedule,
+    Receipt,
     Audit,
 ]
+"""The tables of the main schema; `WrappedKey` is not among them."""

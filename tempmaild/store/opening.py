@@ -12,6 +12,7 @@ from playhouse.migrations import Runner
 
 from tempmaild.errors import StoreFailed
 from tempmaild.store.database import Handle, PostgresHandle, SqliteHandle
+from tempmaild.store.models import WrappedKey
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +35,7 @@ def open_database(url: str, sqlite_path: Path, migrations: Path = MIGRATIONS) ->
             on_failure.callback(handle.close)
             with _alone(handle, sqlite_path):
                 _migrate(handle, sqlite_path, migrations)
+                _add_keys(handle)
         except StoreFailed:
             raise
         except Exception as error:
@@ -58,6 +60,14 @@ def _migrate(handle: Handle, sqlite_path: Path, migrations: Path) -> None:
     if handle.sqlite and runner.applied():
         _back_up(handle, sqlite_path, sqlite_path.with_suffix(f".before-{pending[0]}.db"))
     runner.up()
+
+
+def _add_keys(handle: Handle) -> None:
+    """Make the place for wrapped keys; a backup comes without it."""
+    if not handle.sqlite:
+        handle.run("CREATE SCHEMA IF NOT EXISTS keys")
+    with WrappedKey.bind_ctx(handle.database):
+        WrappedKey.create_table(safe=True)
 
 
 @contextmanager

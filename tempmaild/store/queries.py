@@ -3,37 +3,80 @@
 from __future__ import annotations
 
 from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from tempmaild.core import lifetime as lifetimes
+from tempmaild.core import policy as policies
 from tempmaild.core import summary as summaries
 from tempmaild.core.delivery import Recipient
 from tempmaild.core.flags import from_text
-from tempmaild.core.mailbox import Changes, Domain, Entry, Folder, Mailbox
+from tempmaild.core.lifetime import FOREVER
+from tempmaild.core.mailbox import Changes, Credential, Domain, Entry, Folder, Mailbox
+from tempmaild.core.sealing import NotOurs
 from tempmaild.errors import NoSuchFolder
-from tempmaild.store.codec import unpack
+from tempmaild.store.codec import PLAIN, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from tempmaild.core.sealing import ContentKey, Opener
     from tempmaild.core.summary import Summary
     from tempmaild.store.database import Handle
 
-ENTRY_COLUMNS = "id, uid, modseq, flags, internal_date, size, content_id, unterminated"
+ENTRY_COLUMNS = "id, uid, modseq, flags, internal_date, size, content_id, unterminated, expires_at"
 _FOLDER = (
     "id, mailbox_id, name, uid_validity, uid_next, highest_modseq, special_use, subscribed, messages, unseen, size"
 )
-_MAILBOX = "id, address, created_at, expires_at"
+_DOMAIN = "id, name, kind, created_at, sealed, enabled, policy"
+_MAILBOX = "id, address, created_at, expires_at, domain_id, public_key, lifetime, ends_at, extend_until, used_at"
 _PAGE = 1000
 
 
 class Lock(Struct, frozen=True):
-    """A credential and the mailbox it opens; `verifier` as `core.secret` makes it."""
+    """A credential that opens a mailbox.
 
-    mailbox: Mailbox
+    Attributes:
+        verifier: as `core.secret` makes it, of the password under `salt` where that is not None.
+        wrapped: the mailbox's private key under this secret; None where nothing is sealed.
+    """
+
+    credential_id: int
     verifier: bytes
     read_only: bool
+    salt: bytes | None
+    wrapped: bytes | None
+
+
+class Sealed(Struct, frozen=True):
+    """What is kept of a message, as it is kept; `key` is its sealed content key, None where nothing is sealed."""
+
+    key: bytes | None
+    data: bytes
+    codec: int = PLAIN
+
+    def content(self, opener: Opener | None) -> bytes:
+        """Give the content.
+
+        Raises:
+            NotOurs: it is sealed to another mailbox.
+        """
+        return unpack(self.codec, _opened(self.key, opener).open_content(self.data) if self.key else self.data)
+
+    def summary(self, opener: Opener | None) -> Summary:
+        """Give the summary.
+
+        Raises:
+            NotOurs: it is sealed to another mailbox.
+        """
+        return summaries.decode(_opened(self.key, opener).open_summary(self.data) if self.key else self.data)
+
+
+def _opened(key: bytes, opener: Opener | None) -> ContentKey:
+    if opener is None:
+        raise NotOurs("there is no key")
+    return opener.open(key)
 
 
 class Queries:
@@ -46,18 +89,24 @@ class Queries:
 
     def domains(self) -> list[Domain]:
         """Give all domains by name."""
-        rows = self._db.rows("SELECT id, name, kind, created_at FROM domain")
-        return [Domain(*row) for row in sorted(rows, key=_name)]
+        rows = self._db.rows(f"SELECT {_DOMAIN} FROM domain")
+        return [_domain(row) for row in sorted(rows, key=_name)]
 
     def domain(self, name: str) -> Domain | None:
         """Give the domain of this name."""
-        row = self._db.row("SELECT id, name, kind, created_at FROM domain WHERE name = ?", name)
-        return row and Domain(*row)
+        row = self._db.row(f"SELECT {_DOMAIN} FROM domain WHERE name = ?", name)
+        return row and _domain(row)
+
+    def counter(self, name: str) -> int:
+        """Give a number that is kept under a name (`store.models.Counter`)."""
+        row = self._db.row("SELECT value FROM counter WHERE name = ?", name)
+        value: int = row[0] if row else 0
+        return value
 
     def mailbox(self, address: str) -> Mailbox | None:
         """Give the mailbox that has this address, expired or not."""
         row = self._db.row(f"SELECT {_MAILBOX} FROM mailbox WHERE address = ?", address)
-        return row and Mailbox(*row)
+        return row and _mailbox(row)
 
     def mailboxes(self, domain_id: int | None = None) -> Iterator[Mailbox]:
         """Give all mailboxes, or those of one domain, by id; read in pages, so that nothing is held long."""
@@ -69,7 +118,7 @@ class Queries:
                 after,
                 domain_id,
             )
-            yield from (Mailbox(*row) for row in rows)
+            yield from map(_mailbox, rows)
             if len(rows) < _PAGE:
                 return
             after = rows[-1][0]
@@ -79,25 +128,74 @@ class Queries:
         rows = self._db.rows(
             f"SELECT {_MAILBOX} FROM mailbox WHERE expires_at <= ? ORDER BY expires_at LIMIT ?", now, limit
         )
-        return [Mailbox(*row) for row in rows]
+        return [_mailbox(row) for row in rows]
+
+    def messages(self, mailbox_ids: Sequence[int]) -> dict[int, int]:
+        """Give how many messages mailboxes have."""
+        rows = self._db.rows(
+            f"SELECT mailbox_id, sum(messages) FROM folder WHERE mailbox_id {self._db.among} GROUP BY mailbox_id",
+            self._db.listed(mailbox_ids),
+        )
+        return {mailbox_id: int(messages) for mailbox_id, messages in rows}
 
     def recipient(self, address: str) -> Recipient | None:
         """Give who takes mail for this address, expired or not."""
-        row = self._db.row("SELECT address, id, inbox_id, expires_at FROM mailbox WHERE address = ?", address)
-        return row and Recipient(*row)
+        row = self._db.row(
+            "SELECT address, id, inbox_id, expires_at, public_key, lifetime FROM mailbox WHERE address = ?", address
+        )
+        if row is None:
+            return None
+        lifetime = lifetimes.from_text(row[5])
+        address, mailbox_id, inbox_id, expires_at, public_key = row[:5]
+        return Recipient(
+            *(address, mailbox_id, inbox_id, expires_at, public_key),
+            *(lifetime.messages, lifetime.when_full == "oldest", lifetime.retention),
+        )
 
-    def locks(self, address: str) -> list[Lock]:
-        """Give the credentials that open the mailbox of this address."""
+    def has_room(self, recipient: Recipient) -> bool:
+        """Tell whether the mailbox takes one more message."""
+        if recipient.replaces_oldest or not recipient.messages:
+            return True
+        row = self._db.row("SELECT messages FROM folder WHERE id = ?", recipient.inbox_id)
+        return row is None or row[0] < recipient.messages
+
+    def locks(self, address: str) -> tuple[Mailbox, list[Lock]] | None:
+        """Give the mailbox of this address and the credentials that open it; None when there is none."""
+        # In one statement, so that both are of the same moment.
         rows = self._db.rows(
-            "SELECT m.id, m.address, m.created_at, m.expires_at, c.verifier, c.read_only"
-            " FROM mailbox m JOIN credential c ON c.mailbox_id = m.id WHERE m.address = ?",
+            f"SELECT {_MAILBOX_OF_M}, c.id, c.verifier, c.read_only, c.salt, k.data"
+            " FROM mailbox m LEFT JOIN credential c ON c.mailbox_id = m.id"
+            " LEFT JOIN keys.wrapped_key k ON k.credential_id = c.id AND k.mailbox_id = m.id WHERE m.address = ?",
             address,
         )
-        return [Lock(Mailbox(*row[:4]), row[4], bool(row[5])) for row in rows]
+        if not rows:
+            return None
+        mailbox = _mailbox(rows[0][:_MAILBOX_WIDTH])
+        credentials = [row[_MAILBOX_WIDTH:] for row in rows if row[_MAILBOX_WIDTH] is not None]
+        return mailbox, [
+            Lock(credential_id, verifier, bool(read_only), salt, wrapped)
+            for credential_id, verifier, read_only, salt, wrapped in credentials
+        ]
 
-    def expires_at(self, mailbox_id: int) -> int:
-        """Give when the mailbox expires; 0 when it is destroyed."""
-        row = self._db.row("SELECT expires_at FROM mailbox WHERE id = ?", mailbox_id)
+    def credentials(self, mailbox_id: int) -> list[Credential]:
+        """Give the credentials of a mailbox in the order in which they were made."""
+        rows = self._db.rows(
+            "SELECT id, kind, label, read_only, salt IS NOT NULL, created_at FROM credential WHERE mailbox_id = ?"
+            " ORDER BY id",
+            mailbox_id,
+        )
+        return [Credential(row[0], row[1], row[2], bool(row[3]), bool(row[4]), row[5]) for row in rows]
+
+    def expires_at(self, mailbox_id: int, credential_id: int = 0) -> int:
+        """Give when the mailbox expires; 0 when it is destroyed, or the credential was revoked."""
+        if credential_id:
+            row = self._db.row(
+                "SELECT m.expires_at FROM mailbox m JOIN credential c ON c.mailbox_id = m.id"
+                " WHERE m.id = ? AND c.id = ?",
+                *(mailbox_id, credential_id),
+            )
+        else:
+            row = self._db.row("SELECT expires_at FROM mailbox WHERE id = ?", mailbox_id)
         return row[0] if row else 0
 
     # Folders
@@ -155,25 +253,33 @@ class Queries:
         )
         return Changes(tuple(map(entry_of, changed)), tuple(uid for (uid,) in gone), highest)
 
-    def summaries(self, folder_id: int, uids: Sequence[int]) -> dict[int, Summary]:
+    def summaries(self, folder_id: int, uids: Sequence[int]) -> dict[int, Sealed]:
         """Give the summaries of those messages that are still there, by UID."""
         rows = self._db.rows(
-            "SELECT e.uid, s.data FROM entry e JOIN summary s ON s.entry_id = e.id"
+            "SELECT e.uid, e.content_key, s.data FROM entry e JOIN summary s ON s.entry_id = e.id"
             f" WHERE e.folder_id = ? AND e.uid {self._db.among}",
             folder_id,
             self._db.listed(uids),
         )
-        return {uid: summaries.decode(data) for uid, data in rows}
+        return {uid: Sealed(key, data) for uid, key, data in rows}
 
-    def content(self, folder_id: int, uid: int) -> bytes | None:
+    def content(self, folder_id: int, uid: int) -> Sealed | None:
         """Give a message's octets, None when it is gone."""
         row = self._db.row(
-            "SELECT c.codec, c.data FROM entry e JOIN content c ON c.id = e.content_id"
+            "SELECT e.content_key, c.data, c.codec FROM entry e JOIN content c ON c.id = e.content_id"
             " WHERE e.folder_id = ? AND e.uid = ?",
             folder_id,
             uid,
         )
-        return row and unpack(*row)
+        return row and Sealed(*row)
+
+    def expired_entries(self, now: int, limit: int) -> list[tuple[int, int]]:
+        """Give up to `limit` messages whose own time is over, as folder and UID."""
+        return self._db.rows(
+            "SELECT folder_id, uid FROM entry WHERE expires_at IS NOT NULL AND expires_at <= ?"
+            " ORDER BY expires_at LIMIT ?",
+            *(now, limit),
+        )
 
 
 # Databases differ in how they order text.
@@ -185,7 +291,29 @@ def _folder(row: tuple[int, int, str, int, int, int, str, object, int, int, int]
     return Folder(*row[:7], bool(row[7]), *row[8:])
 
 
-def entry_of(row: tuple[int, int, int, str, int, int, int, object]) -> Entry:
+def _domain(row: tuple[int, str, Any, int, object, object, str]) -> Domain:
+    return Domain(*row[:4], bool(row[4]), bool(row[5]), policies.from_text(row[6]))
+
+
+_MAILBOX_OF_M = ", ".join(f"m.{column}" for column in _MAILBOX.split(", "))
+_MAILBOX_WIDTH = len(_MAILBOX.split(", "))
+
+
+def _mailbox(row: Sequence[Any]) -> Mailbox:
+    return Mailbox(*row[:6], lifetimes.from_text(row[6]), *row[7:_MAILBOX_WIDTH])  # type: ignore[call-arg]
+
+
+def entry_of(row: tuple[int, int, int, str, int, int, int, object, int | None]) -> Entry:
     """Make the value of a row of `ENTRY_COLUMNS`."""
-    entry_id, uid, modseq, flags, internal_date, size, content_id, unterminated = row
-    return Entry(entry_id, uid, modseq, from_text(flags), internal_date, size, content_id, bool(unterminated))
+    entry_id, uid, modseq, flags, internal_date, size, content_id, unterminated, expires_at = row
+    return Entry(
+        entry_id,
+        uid,
+        modseq,
+        from_text(flags),
+        internal_date,
+        size,
+        content_id,
+        bool(unterminated),
+        FOREVER if expires_at is None else expires_at,
+    )

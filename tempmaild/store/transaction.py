@@ -10,6 +10,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from tempmaild.store.database import Handle
+    from tempmaild.store.vault import Vault
+
+SETTINGS = 0
+"""Stands among the folders that were touched for what daemons keep in memory."""
+LIFETIMES = -1
+"""Stands there for mailboxes that end sooner than was known, and for credentials that are no longer good."""
 
 R_co = TypeVar("R_co", covariant=True)
 
@@ -60,13 +66,18 @@ class Transaction:
     """What a group of changes shares.
 
     Attributes:
+        vault: the keys of the process that commits.
         now: UTC epoch seconds.
-        touched: folders in which something has happened; those who watch them are told after the commit.
+        touched: folders in which something has happened, `SETTINGS` and `LIFETIMES` among them; those who watch them
+            are told after the commit.
+        forgets: whether something was deleted of which nothing may be left on the disk.
     """
 
-    def __init__(self, db: Handle, now: int) -> None:
+    def __init__(self, db: Handle, vault: Vault, now: int) -> None:
         self.db = db
+        self.vault = vault
         self.now = now
+        self.forgets = False
         self.touched: set[int] = set()
         self._counters: dict[int, Counters] = {}
         self._ids: Iterator[int] = iter(())
@@ -130,6 +141,15 @@ class Transaction:
     def retire_uid_validity(self, highest: int) -> None:
         """Remember the UIDVALIDITY of folders that are deleted."""
         self.db.run("UPDATE counter SET value = ? WHERE name = 'uid_validity' AND value < ?", highest, highest)
+
+    def settings_changed(self) -> None:
+        """Have all daemons read again what they keep in memory: domains, limits, bans and schedules."""
+        self.db.run("UPDATE counter SET value = value + 1 WHERE name = 'settings'")
+        self.touched.add(SETTINGS)
+
+    def lifetimes_changed(self) -> None:
+        """Have all daemons look again whether mailboxes in use are still there, and their credentials."""
+        self.touched.add(LIFETIMES)
 
     def finish(self) -> None:
         """Write the counters that have changed, and have other processes told."""

@@ -26,6 +26,7 @@ from tempmaild.store.frames import Frames, to_frame
 from tempmaild.store.messages import Append, Deliver, deliver_all
 from tempmaild.store.opening import open_database
 from tempmaild.store.transaction import Transaction
+from tempmaild.store.vault import open_vault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from tempmaild.log import Log
     from tempmaild.store.database import Handle
     from tempmaild.store.transaction import Change
+    from tempmaild.store.vault import Vault
 
 Result = Any
 
@@ -46,6 +48,10 @@ _ATTEMPTS = 5
 _ALWAYS_TOGETHER = 8
 _ALWAYS_OCTETS = 256 << 10
 """Changes, and octets of messages, for which a flush to the disk apiece would cost more than a wait for others."""
+_FORGET_AFTER = 2.0
+_FORGET_AT_LAST = 20.0
+"""Seconds between two times that the traces of what was deleted are taken off the disk: while the writer is idle, and
+while it is not."""
 _PIECE = 1 << 20
 """Octets read from the pipe at once."""
 
@@ -60,6 +66,13 @@ class Pending(Struct, frozen=True):
     def octets(self) -> int:
         """How much of a group's octets it takes."""
         return len(self.change.content) if isinstance(self.change, (Deliver, Append)) else 0
+
+
+class Submission(Struct, frozen=True):
+    """Changes that are handed over together; `now` is what the clock said, in UTC epoch seconds."""
+
+    now: int
+    changes: list[Pending]
 
 
 class Committed(Struct, frozen=True):
@@ -78,12 +91,15 @@ class Configuration(Struct, frozen=True):
     """What a writer is started with.
 
     Attributes:
+        signing_key: the file of the key that receipts are signed with, in the name of `host`.
         group: how many changes share a commit at most.
         octets: how many octets of messages share a commit at most.
     """
 
     url: str
     sqlite_path: str
+    host: str
+    signing_key: str
     group: int
     octets: int
     log_level: str
@@ -91,7 +107,7 @@ class Configuration(Struct, frozen=True):
 
 
 def commit(
-    db: Handle, changes: list[Change[Any]], now: int, attempts: int = _ATTEMPTS
+    db: Handle, vault: Vault, changes: list[Change[Any]], now: int, attempts: int = _ATTEMPTS
 ) -> tuple[list[Result | Exception], set[int]]:
     """Apply changes in one transaction; their results or errors, and the folders touched.
 
@@ -101,26 +117,29 @@ def commit(
     Raises:
         Exception: what the database said, if `changes` is but one or the database is gone.
     """
-    transaction = Transaction(db, now)
+    transaction = Transaction(db, vault, now)
     try:
         with db.transaction():
             results = _apply(transaction, changes)
             transaction.finish()
     except Exception as error:
         if len(changes) > 1 and not db.lost:
-            return _commit_apart(db, changes, now)
+            return _commit_apart(db, vault, changes, now)
         if isinstance(error, db.interferences) and attempts > 1:
-            return commit(db, changes, now, attempts - 1)
+            return commit(db, vault, changes, now, attempts - 1)
         raise
+    vault.forgets |= transaction.forgets
     return results, transaction.touched
 
 
-def _commit_apart(db: Handle, changes: list[Change[Any]], now: int) -> tuple[list[Result | Exception], set[int]]:
+def _commit_apart(
+    db: Handle, vault: Vault, changes: list[Change[Any]], now: int
+) -> tuple[list[Result | Exception], set[int]]:
     results: list[Result | Exception] = []
     touched: set[int] = set()
     for change in changes:
         try:
-            (result,), folders = commit(db, [change], now)
+            (result,), folders = commit(db, vault, [change], now)
         except Exception as error:  # whatever it is, it is this change's answer
             results.append(error)
         else:
@@ -159,8 +178,11 @@ def _deliveries(changes: list[Change[Any]], start: int) -> list[Deliver]:
 class Writer:
     """Commits what comes in on one descriptor, and answers on another."""
 
-    def __init__(self, db: Handle, source: int, sink: int, configuration: Configuration, log: Log) -> None:
+    def __init__(
+        self, db: Handle, vault: Vault, source: int, sink: int, configuration: Configuration, log: Log
+    ) -> None:
         self._db = db
+        self._vault = vault
         self._source = source
         self._sink = sink
         self._group = configuration.group
@@ -168,6 +190,8 @@ class Writer:
         self._log = log
         self._frames = Frames()
         self._unseeing = False
+        self._now = 0
+        self._forgot_at = 0.0
 
     def work(self) -> None:
         """Commit until the source is closed, and everything that came before."""
@@ -177,8 +201,10 @@ class Writer:
             going_on = self._take(waiting, _LOOK_AROUND)
             while going_on and waiting and self._take(waiting, 0):
                 self._commit(self._cut_group(waiting))
+                self._forget(_FORGET_AT_LAST)
             while waiting:
                 self._commit(self._cut_group(waiting))
+            self._forget(_FORGET_AFTER)
             self._look_at_others()
 
     def _take(self, waiting: deque[Pending], patience: float) -> bool:
@@ -187,8 +213,9 @@ class Writer:
             piece = os.read(self._source, _PIECE)
             if not piece:
                 return False
-            for changes in self._frames.feed(piece):
-                waiting.extend(changes)
+            for submission in self._frames.feed(piece):
+                self._now = submission.now
+                waiting.extend(submission.changes)
             patience = 0
         return True
 
@@ -209,10 +236,21 @@ class Writer:
 
     def _commit(self, group: list[Pending]) -> None:
         try:
-            results, touched = commit(self._db, [pending.change for pending in group], int(time.time()))
+            results, touched = commit(self._db, self._vault, [pending.change for pending in group], self._now)
         except Exception as error:  # a defect, or a database that is gone, must not end the writer
             results, touched = [error] * len(group), set()
         self._send(Committed(list(self._answers(group, results)), touched))
+
+    def _forget(self, after: float) -> None:
+        """Have nothing left on the disk of what was deleted, once it is so many seconds since the last time."""
+        now = time.monotonic()
+        if not self._vault.forgets or now - self._forgot_at < after:
+            return
+        self._forgot_at = now
+        try:
+            self._vault.forgets = not self._db.forget()
+        except self._db.failures as error:
+            self._log.error("forgetting-failed", problem=error)
 
     def _answers(self, group: list[Pending], results: list[Result | Exception]) -> Iterator[tuple[int, Any]]:
         told: Exception | None = None
@@ -260,8 +298,9 @@ def main() -> None:
     keep_freed_memory()
     log.configure(configuration.log_level, configuration.log_format)
     db = open_database(configuration.url, Path(configuration.sqlite_path))
+    vault = open_vault(configuration.host, Path(configuration.signing_key))
     try:
-        Writer(db, sys.stdin.fileno(), sys.stdout.fileno(), configuration, log.get_log("writer")).work()
+        Writer(db, vault, sys.stdin.fileno(), sys.stdout.fileno(), configuration, log.get_log("writer")).work()
     except BrokenPipeError:
         # The daemon was killed: nobody is left to be answered.
         os._exit(0)

@@ -10,10 +10,15 @@ from collections import deque
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
+from nacl.signing import SigningKey
+
 from tempmaild.appliance import open_appliance
 from tempmaild.core import secret as secrets
-from tempmaild.store.mailboxes import CreateMailbox
+from tempmaild.core.lifetime import Lifetime
+from tempmaild.core.sealing import new_key_pair, wrap
+from tempmaild.store.mailboxes import CreateMailbox, NewCredential
 from tempmaild.store.messages import Deliver
+from tempmaild.store.vault import Vault
 from tempmaild.store.writer import commit
 from tests.bench.measure import Measurement, Sample, mebibytes
 from tests.bench.servers import Role, Server, Tempmaild
@@ -79,13 +84,9 @@ class FilledTempmaild(Tempmaild):
 
     def _fill(self, appliance: Appliance, count: int) -> list[tuple[Mailbox, str]]:
         """Make so many mailboxes, with their messages."""
-        domain = next(domain for domain in run(appliance.mailboxes.domains()) if domain.name == DOMAIN)
+        domain = next(domain for domain in run(appliance.domains.list_all()) if domain.name == DOMAIN)
         keys = [secrets.generate(randomness.token_bytes) for _ in range(count)]
-        expires_at = int(time.time()) + LIFETIME
-        creations = [
-            CreateMailbox(domain.id, f"stored{next(self._names)}@{DOMAIN}", expires_at, secrets.verifier(key))
-            for key in keys
-        ]
+        creations = [_creation(domain.id, f"stored{next(self._names)}@{DOMAIN}", key) for key in keys]
         mailboxes: list[Mailbox] = _commit_all(appliance, creations)
         recipients = [run(appliance.deliveries.recipient(*mailbox.address.split("@"))) for mailbox in mailboxes]
         deliveries = [Deliver(self._message, (recipient,)) for recipient in recipients]
@@ -104,12 +105,20 @@ class Destruction(Measurement):
         return Sample(statistics.median(server.destroy_some()) * 1e3, mebibytes(server))
 
 
+def _creation(domain_id: int, address: str, secret: str) -> CreateMailbox:
+    """Give the making of a sealed mailbox."""
+    keys, pair = secrets.keys_of_code(secret), new_key_pair(randomness.token_bytes)
+    credential = NewCredential(keys.verifier, wrapped=wrap(pair.private, keys.wrapping_key, pair.public))
+    return CreateMailbox(domain_id, address, Lifetime(LIFETIME), credential, public_key=pair.public)
+
+
 def _commit_all(appliance: Appliance, changes: Sequence[Change[Any]]) -> list[Any]:
     """Have changes committed in large groups; their results."""
     results: list[Any] = []
+    vault = Vault("mx.box.test", SigningKey.generate())
     now = int(time.time())
     for start in range(0, len(changes), _GROUP):
-        answers, _ = commit(appliance.handle, list(changes[start : start + _GROUP]), now)
+        answers, _ = commit(appliance.handle, vault, list(changes[start : start + _GROUP]), now)
         results += answers
     failures = [result for result in results if isinstance(result, Exception)]
     assert not failures, failures[0]

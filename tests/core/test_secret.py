@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tempmaild.core.secret import VERIFIER_OCTETS, generate, matches, verifier
+from tempmaild.core.secret import VERIFIER_OCTETS, generate, is_code, keys_of_code, keys_of_password
 
 SECRET = "00041-06105-0r3gg-28a1c-60t3g-f"
 
@@ -40,15 +40,34 @@ def test_holds_all_128_bits(octets: bytes) -> None:
      SECRET.replace("1", "l"), SECRET.replace("1", "I"), f" {SECRET} "],
 )  # fmt: skip
 def test_is_the_same_however_it_is_typed(typed: str) -> None:
-    assert matches(verifier(SECRET), typed)
+    assert keys_of_code(typed).fit(keys_of_code(SECRET).verifier)
 
 
 @pytest.mark.parametrize("typed", ["", SECRET[:-1], SECRET + "0", SECRET.replace("2", "3"), "\udc80", "\0", "é"])
 def test_is_not_another(typed: str) -> None:
-    assert not matches(verifier(SECRET), typed)
+    assert not keys_of_code(typed).fit(keys_of_code(SECRET).verifier)
 
 
 def test_the_verifier_is_a_hash_of_what_rfc_5869_gives() -> None:
     key = HKDF(SHA256(), 32, salt=None, info=b"tempmaild login verifier").derive(SECRET.replace("-", "").encode())
-    assert verifier(SECRET) == hashlib.sha256(key).digest()
-    assert len(verifier("")) == VERIFIER_OCTETS
+    assert keys_of_code(SECRET).verifier == hashlib.sha256(key).digest()
+    assert len(keys_of_code("").verifier) == VERIFIER_OCTETS
+
+
+def test_the_wrapping_key_is_what_rfc_5869_gives() -> None:
+    key = HKDF(SHA256(), 32, salt=None, info=b"tempmaild key wrapping").derive(SECRET.replace("-", "").encode())
+    assert keys_of_code(SECRET).wrapping_key == key
+
+
+def test_a_chosen_password_counts_as_it_was_typed() -> None:
+    keys = keys_of_password("Correct Horse", bytes(16))
+    assert keys.fit(keys_of_password("Correct Horse", bytes(16)).verifier)
+    assert not keys.fit(keys_of_password("correct horse", bytes(16)).verifier)
+    assert not keys.fit(keys_of_password("Correct Horse", b"\x01" * 16).verifier)
+
+
+@pytest.mark.parametrize(
+    ("secret", "code"), [(SECRET, True), (SECRET.upper(), True), (SECRET[:-1], False), ("", False)]
+)
+def test_a_code_is_known_by_its_form(secret: str, code: bool) -> None:
+    assert is_code(secret) is code

@@ -313,7 +313,7 @@ def test_interruptions(house: House, interruption: TimedOut | ShuttingDown, said
     dialog.send(command)
     assert dialog.interrupt(interruption).endswith(said)
     assert dialog.closed
-    assert not house.appliance.appliance.hub._watchers
+    assert not house.appliance.watched
 
 
 # Whatever arrives

@@ -10,6 +10,7 @@ from tempmaild.errors import DiskFull, NoSuchDomain, NoSuchMailbox
 from tempmaild.service.content import normalised
 from tempmaild.service.room import Room
 from tempmaild.store.access import Immediate
+from tempmaild.store.vault import open_vault
 from tests.support import LIFETIME, MESSAGE, NOW, Clock, make_appliance, run
 
 if TYPE_CHECKING:
@@ -148,6 +149,11 @@ def test_a_large_message_is_left_to_what_takes_long(house: TestAppliance, octets
             works.append(query)
             return query(*args, **kwargs)
 
-    access = Access(house.appliance.handle, house.clock, house.appliance.hub.publish)
+    access = Access(
+        house.appliance.handle,
+        open_vault("mx", house.state / "receipts.key"),
+        house.clock,
+        house.appliance.hub.publish,
+    )
     assert run(normalised(access, b"x" * octets)) == b"x" * octets
     assert len(works) == long

@@ -9,6 +9,7 @@ import pytest
 
 from tempmaild.core.flags import DELETED, SEEN, FlagChange
 from tempmaild.core.mailbox import INBOX
+from tempmaild.core.secret import Keys
 from tempmaild.errors import (
     FolderExists,
     FolderRefused,
@@ -103,16 +104,16 @@ class TestLogin:
     def test_takes_as_long_for_nobody(self, house: TestAppliance, monkeypatch: pytest.MonkeyPatch) -> None:
         compared = []
 
-        def matches(_kept: bytes, secret: str) -> bool:
-            compared.append(secret)
+        def fit(_keys: Keys, verifier: bytes) -> bool:
+            compared.append(len(verifier))
             return False
 
-        monkeypatch.setattr("tempmaild.core.secret.matches", matches)
+        monkeypatch.setattr(Keys, "fit", fit)
         account = house.create()
         for name in (account.address, "nobody@box.test", "no address"):
             with pytest.raises(WrongCredentials):
                 run(house.logins.login(name, "typed"))
-        assert compared == ["typed"] * 3
+        assert compared == [32] * 3
 
     def test_fails_with_the_store(self, house: TestAppliance, account: Account) -> None:
         house.appliance.handle.run("ALTER TABLE credential RENAME TO elsewhere")

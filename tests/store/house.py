@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from nacl.signing import SigningKey
+
 from tempmaild.core.flags import NO_FLAGS, SEEN, Flags, from_text
+from tempmaild.core.lifetime import Lifetime
 from tempmaild.core.mailbox import INBOX
-from tempmaild.store.mailboxes import AddDomain, CreateMailbox
+from tempmaild.core.sealing import Opener, new_key_pair
+from tempmaild.store.mailboxes import AddDomain, CreateMailbox, NewCredential
 from tempmaild.store.messages import Append, Deliver
 from tempmaild.store.opening import open_database
 from tempmaild.store.queries import Queries
+from tempmaild.store.vault import Vault
 from tempmaild.store.writer import commit
 from tests.support import LIFETIME, NOW
 
@@ -20,12 +25,21 @@ if TYPE_CHECKING:
     from tempmaild.core.mailbox import Folder, Mailbox
     from tempmaild.store.transaction import Change
 
-VERIFIER = b"\x01" * 32
+CREDENTIAL = NewCredential(b"\x01" * 32)
+KEYS = new_key_pair(lambda count: b"\x02" * count)
+"""Of every other mailbox: half of what the store's tests do is done to sealed ones."""
 
 
 def message(text: str = "Hello.", end: str = "\r\n") -> bytes:
     """Give a message whose body is `text`."""
     return f"Subject: test\r\n\r\n{text}{end}".encode()
+
+
+def creation(
+    domain_id: int, address: str, lifetime: int = LIFETIME, public_key: bytes | None = None
+) -> CreateMailbox:
+    """Give the making of a mailbox that lives so many seconds."""
+    return CreateMailbox(domain_id, address, Lifetime(lifetime), CREDENTIAL, public_key=public_key)
 
 
 class Store:
@@ -40,6 +54,8 @@ class Store:
         self.url = url
         self.path = folder / "tempmaild.db"
         self.handle = open_database(url, self.path)
+        self.vault = Vault("mx.box.test", SigningKey(b"\x03" * 32))
+        self.opener = Opener(KEYS)
         self.queries = Queries(self.handle)
         self.now = NOW
         self.touched: set[int] = set()
@@ -48,7 +64,7 @@ class Store:
 
     def group(self, *changes: Change[Any]) -> list[Any]:
         """Commit changes together; their results and errors."""
-        results, self.touched = commit(self.handle, list(changes), self.now)
+        results, self.touched = commit(self.handle, self.vault, list(changes), self.now)
         self.check()
         return results
 
@@ -63,7 +79,8 @@ class Store:
         """Make a mailbox of this address, or of one that no other has."""
         self._addresses += 1
         address = address or f"box{self._addresses}@box.test"
-        mailbox: Mailbox = self.write(CreateMailbox(self.domain.id, address, self.now + lifetime, VERIFIER))
+        public_key = KEYS.public if self._addresses % 2 else None
+        mailbox: Mailbox = self.write(creation(self.domain.id, address, lifetime, public_key))
         return mailbox
 
     def recipient(self, mailbox: Mailbox) -> Recipient:
@@ -84,6 +101,11 @@ class Store:
         """Append so many messages; their UIDs."""
         changes = [Append(folder.id, message(f"{number}"), flags, None) for number in range(count)]
         return [placement.uids[0][1] for placement in self.group(*changes)]
+
+    def content(self, folder_id: int, uid: int) -> bytes | None:
+        """Give a message's octets, sealed or not."""
+        kept = self.queries.content(folder_id, uid)
+        return None if kept is None else kept.content(self.opener)
 
     def uids(self, folder: Folder) -> list[int]:
         """Give the UIDs that are in a folder."""

@@ -73,7 +73,7 @@ class TestLostConnection:
     def test_fails_the_whole_group(self, postgres_store: Store) -> None:
         handle = postgres_store.handle
         with pytest.raises(handle.failures):
-            commit(handle, [AddDomain("a.test"), Lose(), AddDomain("b.test")], 0)
+            commit(handle, postgres_store.vault, [AddDomain("a.test"), Lose(), AddDomain("b.test")], 0)
         assert [domain.name for domain in postgres_store.queries.domains()] == ["box.test"]
         postgres_store.write(AddDomain("a.test"))
 
@@ -107,7 +107,7 @@ class TestOthers:
         other.others()
         postgres_store.write(postgres_store.delivery(mailbox))
         # What is read from the connection meanwhile is not lost.
-        commit(other, [postgres_store.delivery(mailbox), AddDomain("a.test")], 0)
+        commit(other, postgres_store.vault, [postgres_store.delivery(mailbox), AddDomain("a.test")], 0)
         assert other.others() == {inbox.id}
 
     def test_are_heard_after_a_lost_connection(self, postgres_store: Store, other: Handle) -> None:

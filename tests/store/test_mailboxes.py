@@ -21,7 +21,6 @@ from tempmaild.errors import (
 from tempmaild.store.mailboxes import (
     AddDomain,
     CreateFolder,
-    CreateMailbox,
     DeleteFolder,
     DestroyMailbox,
     RemoveDomain,
@@ -29,7 +28,8 @@ from tempmaild.store.mailboxes import (
     Subscribe,
 )
 from tempmaild.store.messages import Copy
-from tests.store.house import VERIFIER
+from tempmaild.store.transaction import LIFETIMES
+from tests.store.house import CREDENTIAL, creation
 from tests.support import LIFETIME, NOW
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class TestDomains:
         with pytest.raises(NoSuchDomain):
             store.write(RemoveDomain("box.test"))
         with pytest.raises(NoSuchDomain):
-            store.write(CreateMailbox(store.domain.id, "a@box.test", NOW + 1, VERIFIER))
+            store.write(creation(store.domain.id, "a@box.test", 1))
 
 
 class TestMailboxes:
@@ -81,13 +81,16 @@ class TestMailboxes:
         ]
         assert {(f.uid_next, f.highest_modseq, f.messages, f.subscribed) for f in folders} == {(1, 1, 0, True)}
         assert store.recipient(mailbox).inbox_id == store.folder(mailbox).id
-        (lock,) = store.queries.locks("a@box.test")
-        assert (lock.mailbox, lock.verifier, lock.read_only) == (mailbox, VERIFIER, False)
+        found = store.queries.locks("a@box.test")
+        assert found
+        assert found[0] == mailbox
+        (lock,) = found[1]
+        assert (lock.verifier, lock.read_only, lock.salt) == (CREDENTIAL.verifier, False, None)
 
     def test_are_not_there(self, store: Store) -> None:
         assert store.queries.mailbox("a@box.test") is None
         assert store.queries.recipient("a@box.test") is None
-        assert store.queries.locks("a@box.test") == []
+        assert store.queries.locks("a@box.test") is None
         assert store.queries.expires_at(999_999) == 0
         assert store.queries.folders(999_999) == []
 
@@ -99,7 +102,7 @@ class TestMailboxes:
     def test_are_listed_in_pages(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("tempmaild.store.queries._PAGE", 2)
         other = store.write(AddDomain("other.test"))
-        stranger = store.write(CreateMailbox(other.id, "a@other.test", NOW + 1, VERIFIER))
+        stranger = store.write(creation(other.id, "a@other.test", 1))
         mailboxes = [store.mailbox() for _ in range(4)]
         assert list(store.queries.mailboxes()) == [stranger, *mailboxes]
         assert list(store.queries.mailboxes(store.domain.id)) == mailboxes
@@ -118,7 +121,7 @@ class TestMailboxes:
         store.fill(store.folder(mailbox, "Sent"), 2)
         folders = {folder.id for folder in store.queries.folders(mailbox.id)}
         assert store.write(DestroyMailbox(mailbox.id, 0)) == 3
-        assert store.touched == folders
+        assert store.touched == folders | {LIFETIMES}
         assert store.queries.folders(mailbox.id) == []
         for table, left in (("mailbox", 1), ("credential", 1), ("folder", 5), ("content", 1), ("quarantine", 0)):
             assert store.count(table) == left, table

@@ -156,7 +156,7 @@ class Machine(RuleBasedStateMachine):
                 }
                 assert folder.uid_next == expected.uid_next
                 for uid, (_, content) in expected.messages.items():
-                    assert self.store.queries.content(folder.id, uid) == content
+                    assert self.store.content(folder.id, uid) == content
 
     @invariant()
     def numbers_only_grow(self) -> None:

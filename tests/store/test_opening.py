@@ -35,7 +35,7 @@ def newer(tmp_path: Path) -> Path:
     """The migrations of a program that has one more."""
     folder = tmp_path / "migrations"
     shutil.copytree(opening.MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "0002_second.py").write_text(_SECOND)
+    (folder / "0099_second.py").write_text(_SECOND)
     return folder
 
 
@@ -78,14 +78,14 @@ def test_opening_again_changes_nothing(store: Store, tmp_path: Path) -> None:
 
 def test_a_newer_database_is_refused(store: Store, newer: Path) -> None:
     open_database(store.url, store.path, newer).close()
-    with pytest.raises(StoreFailed, match=r"newer tempmaild \(it has 0002_second\)"):
+    with pytest.raises(StoreFailed, match=r"newer tempmaild \(it has 0099_second\)"):
         open_database(store.url, store.path)
 
 
 def test_a_backup_comes_before_a_migration(sqlite_store: Store, newer: Path, tmp_path: Path) -> None:
     sqlite_store.path.chmod(0o600)
     open_database("", sqlite_store.path, newer).close()
-    backup = tmp_path / "tempmaild.before-0002_second.db"
+    backup = tmp_path / "tempmaild.before-0099_second.db"
     assert backup.stat().st_mode & 0o777 == 0o600
     with closing(sqlite3.connect(backup)) as copy:
         assert copy.execute("SELECT name FROM domain").fetchall() == [("box.test",)]
@@ -94,7 +94,7 @@ def test_a_backup_comes_before_a_migration(sqlite_store: Store, newer: Path, tmp
 
 
 def test_a_migration_that_fails_changes_nothing(store: Store, newer: Path) -> None:
-    script = newer / "0002_second.py"
+    script = newer / "0099_second.py"
     script.write_text(_SECOND + "    raise ValueError('wrong')\n")
     for _ in range(2):
         with pytest.raises(StoreFailed, match="wrong"):

@@ -15,11 +15,13 @@ from tempmaild.core.flags import SEEN, FlagChange
 from tempmaild.core.mailbox import Mailbox
 from tempmaild.errors import AddressTaken, DomainExists, NoSuchDomain, NoSuchFolder, StoreFailed
 from tempmaild.store.frames import Frames, to_frame
-from tempmaild.store.mailboxes import AddDomain, CreateMailbox, DestroyMailbox, RemoveDomain
+from tempmaild.store.mailboxes import AddDomain, DestroyMailbox, RemoveDomain
 from tempmaild.store.messages import ChangeFlags, Remove
 from tempmaild.store.opening import open_database
-from tempmaild.store.writer import Committed, Configuration, Pending, Writer, commit
-from tests.store.house import VERIFIER
+from tempmaild.store.transaction import SETTINGS
+from tempmaild.store.writer import Committed, Configuration, Pending, Submission, Writer, commit
+from tests.store.house import creation
+from tests.support import NOW
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -78,7 +80,7 @@ class TestCommit:
         assert results[2].name == "a.test"
         assert results[3:] == [[1], list(deliveries[2].recipients)]
         assert store.uids(inbox) == [2]
-        assert store.touched == {inbox.id, store.folder(second).id}
+        assert store.touched == {SETTINGS, inbox.id, store.folder(second).id}
 
     def test_of_a_refused_change_does_not_concern_the_others(
         self, store: Store, monkeypatch: pytest.MonkeyPatch
@@ -130,6 +132,8 @@ class House:
         configuration = Configuration(
             url=store.url,
             sqlite_path=str(store.path),
+            host="mx.box.test",
+            signing_key=str(store.path.with_name("receipts.key")),
             group=group,
             octets=octets,
             log_level="error",
@@ -140,7 +144,7 @@ class House:
         self._frames = Frames()
         self._heard: list[Committed] = []
         self._tickets = 0
-        writer = Writer(self.db, source, sink, configuration, log.get_log("writer"))
+        writer = Writer(self.db, store.vault, source, sink, configuration, log.get_log("writer"))
 
         def work() -> None:
             try:
@@ -158,7 +162,7 @@ class House:
         tickets = [self._tickets + number for number in range(1, len(changes) + 1)]
         self._tickets += len(changes)
         pending = [Pending(*pair) for pair in zip(tickets, changes, strict=True)]
-        frame = memoryview(to_frame(pending))
+        frame = memoryview(to_frame(Submission(NOW, pending)))
         while frame:
             frame = frame[os.write(self.sink, frame) :]
         return tickets
@@ -327,7 +331,7 @@ class TestTwoProcesses:
 
         def write() -> None:
             begun.set()
-            done.append(commit(other, [AddDomain("b.test")], 0))
+            done.append(commit(other, sqlite_store.vault, [AddDomain("b.test")], 0))
             other.close()
 
         thread = threading.Thread(target=write)
@@ -377,7 +381,7 @@ def test_two_daemons_on_one_database(postgres_store: Store, tmp_path: Path) -> N
         handle = open_database(store.url, tmp_path / "none")
         for group in groups[side]:
             together.wait()
-            results.extend(commit(handle, group, store.now)[0])
+            results.extend(commit(handle, store.vault, group, store.now)[0])
         handle.close()
 
     threads = [threading.Thread(target=work, args=(side,)) for side in (0, 1)]
@@ -402,7 +406,7 @@ def two_sides(store: Store, folder: Path, groups: Callable[[int, int], list[Chan
             for turn in range(30):
                 group = groups(side, turn)
                 together.wait()
-                results[side].append(commit(handle, group, store.now)[0])
+                results[side].append(commit(handle, store.vault, group, store.now)[0])
         except BaseException:
             together.abort()
             raise
@@ -445,7 +449,7 @@ class TestTwoDaemons:
         store = postgres_store
 
         def groups(_: int, turn: int) -> list[Change[Any]]:
-            return [CreateMailbox(store.domain.id, f"box{turn}@box.test", store.now + 60, VERIFIER)]
+            return [creation(store.domain.id, f"box{turn}@box.test", 60)]
 
         for (first,), (second,) in zip(*two_sides(store, tmp_path, groups), strict=True):
             assert sorted([type(first), type(second)], key=str) == sorted([AddressTaken, Mailbox], key=str)

@@ -1,0 +1,67 @@
+"""The keys that a process which commits keeps in memory, or in a file that only it reads."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from nacl.signing import SigningKey
+
+from tempmaild.core.sealing import Sealer
+from tempmaild.errors import StoreFailed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Vault:
+    """What sealing and proving need.
+
+    Attributes:
+        sealer: seals what arrives.
+        host: the name under which receipts are signed.
+        signing_key: the host's Ed25519 key (RFC 8032), under which it signs receipts.
+        forgets: whether something was deleted of which there may still be traces on the disk.
+    """
+
+    def __init__(self, host: str, signing_key: SigningKey) -> None:
+        self.sealer = Sealer(time.monotonic)
+        self.host = host
+        self.signing_key = signing_key
+        self.forgets = False
+
+
+def open_vault(host: str, key_file: Path) -> Vault:
+    """Read the host's signing key, which is made when it is missing.
+
+    Raises:
+        StoreFailed: the file cannot be read or written, or holds no key.
+    """
+    try:
+        with suppress(FileExistsError):
+            _create(key_file, SigningKey.generate())
+        return Vault(host, SigningKey(bytes.fromhex(key_file.read_text(encoding="ascii"))))
+    except (OSError, ValueError) as error:
+        raise StoreFailed(f"cannot use the signing key {key_file}: {error}") from error
+
+
+def _create(key_file: Path, key: SigningKey) -> None:
+    """Write a key, so that another process sees all of it or nothing.
+
+    Raises:
+        FileExistsError: there is one.
+    """
+    if key_file.exists():
+        raise FileExistsError(key_file)
+    draft = key_file.with_name(f"{key_file.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(bytes(key).hex() + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(draft, key_file)
+    finally:
+        draft.unlink()
