@@ -9,7 +9,7 @@ readers="fetchmail getmail6 imapfilter isync libsasl2-modules mpop mutt offlinei
 messages=""
 python3 -c "import test.test_email" 2>/dev/null || messages="libpython3.11-testsuite"
 case "${1-}" in
-test) wanted="$senders $readers postgresql $messages" ;;
+test) wanted="$senders $readers postgresql redis-server $messages" ;;
 bench) wanted="dovecot-imapd dovecot-lmtpd dovecot-pop3d gcc libc6-dev postfix" ;;
 *)
     echo "usage: tests/packages.sh test|bench" >&2

@@ -1,0 +1,73 @@
+"""The `tempmaild` command."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tempmaild import __version__
+from tempmaild.cli import domains, host, mailboxes
+from tempmaild.cli.calls import Call
+from tempmaild.errors import TempmaildError
+from tempmaild.settings import SettingsError, load
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+_REFUSED = 1
+_UNUSABLE = 2
+
+_GROUPS = (
+    ("domain", "Domains whose mail is taken.", domains),
+    ("mailbox", "Disposable mailboxes.", mailboxes),
+)
+"""The commands that have commands of their own, each with the module that has those."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command and exit: 0 done, 1 refused, 2 not understood or wrong settings."""
+    options = _parser().parse_args(arguments)
+    # Not a default of the parser: a command would put it over the --config that stands before the command.
+    config = getattr(options, "config", None) or os.environ.get("TEMPMAILD_CONFIG")
+    config = Path(config) if config else None
+    try:
+        options.run(Call(load(config, os.environ), config, options))
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        sys.exit(_UNUSABLE)
+    except TempmaildError as error:
+        print(f"tempmaild: {_in_words(error)}", file=sys.stderr)
+        sys.exit(_REFUSED)
+
+
+def _in_words(error: TempmaildError) -> str:
+    """Say what an error is about: its first sentence, and the thing itself."""
+    meaning = (type(error).__doc__ or "").partition(".")[0]
+    return f"{meaning[0].lower()}{meaning[1:]} ({error})"
+
+
+def _parser() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument(
+        "--config", metavar="FILE", default=argparse.SUPPRESS, help="settings (default: $TEMPMAILD_CONFIG)"
+    )
+    parser = argparse.ArgumentParser(prog="tempmaild", description="A disposable-mail appliance.", parents=[common])
+    parser.add_argument("--version", action="version", version=f"tempmaild {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(group: Any, name: str, run: Callable[[Call], None], text: str) -> argparse.ArgumentParser:
+        command: argparse.ArgumentParser = group.add_parser(name, help=text, description=text, parents=[common])
+        command.set_defaults(run=run)
+        return command
+
+    host.add_commands(partial(add, commands))
+    for name, text, module in _GROUPS:
+        group = commands.add_parser(name, help=text, description=text).add_subparsers(
+            required=True, metavar="COMMAND"
+        )
+        module.add_commands(partial(add, group))
+    return parser

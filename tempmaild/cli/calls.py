@@ -1,0 +1,77 @@
+"""What the commands have in common: how they are called, what they print, what their options may be."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from tempmaild.appliance import open_appliance
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+    from tempmaild.appliance import Appliance
+    from tempmaild.settings import Settings
+
+OPERATOR = "operator"
+"""Whom the audit log names for what is done with the command."""
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+class Call(NamedTuple):
+    """One call of the command."""
+
+    settings: Settings
+    config: Path | None
+    options: argparse.Namespace
+
+
+class Commands(Protocol):
+    """Where a module puts its commands; the parser that comes back takes their arguments."""
+
+    def __call__(self, name: str, run: Callable[[Call], None], text: str) -> argparse.ArgumentParser: ...  # noqa: D102
+
+
+def with_appliance(command: Callable[[Appliance, Call], Awaitable[None]]) -> Callable[[Call], None]:
+    """Make a command of one that needs the store, which works in this thread and never has to wait."""
+
+    def run(call: Call) -> None:
+        appliance = open_appliance(call.settings)
+        try:
+            command(appliance, call).__await__().__next__()
+        except StopIteration:
+            return
+        finally:
+            appliance.handle.close()
+
+    return run
+
+
+def print_json(value: dict[str, Any]) -> None:
+    """Print an object on a line of its own."""
+    print(json.dumps(value, ensure_ascii=False), flush=True)
+
+
+def iso(seconds: int) -> str:
+    """Write UTC epoch seconds for people and programs."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def json_option(parser: argparse.ArgumentParser) -> None:
+    """Let a command print JSON."""
+    parser.add_argument("--json", action="store_true", help="print one JSON object a line")
+
+
+def duration(text: str) -> int:
+    """Read a time such as 600, 10m, 24h or 7d; seconds.
+
+    Raises:
+        argparse.ArgumentTypeError: it is none.
+    """
+    number, unit = (text[:-1], text[-1]) if text[-1:] in _UNITS else (text, "s")
+    if not number.isdigit() or not int(number):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time such as 600, 10m, 24h or 7d")
+    return int(number) * _UNITS[unit]
