@@ -13,7 +13,7 @@ from tempmaild.notify.hub import Hub
 from tempmaild.service.delivery import Deliveries
 from tempmaild.service.directory import Directory
 from tempmaild.service.domains import Domains
-from tempmaild.service.inbox import Logins
+from tempmaild.service.logins import Logins
 from tempmaild.service.mailboxes import Mailboxes
 from tempmaild.service.room import Room
 from tempmaild.store.access import Immediate
@@ -69,16 +69,15 @@ def open_appliance(
         vault = open_vault(settings.host.name, settings.signing_key_path)
         access = Immediate(handle, vault, clock, hub.publish)
     room = Room(state, settings.store.minimum_free_disk_bytes, clock)
-    directory = Directory(access, queries, hub)
-    lifetime = Lifetime(settings.mailbox.lifetime_seconds)
+    directory = Directory(access, queries, hub, Lifetime(settings.mailbox.lifetime_seconds))
     return Appliance(
         handle=handle,
         hub=hub,
         directory=directory,
         domains=Domains(access, queries),
         mailboxes=Mailboxes(
-            access, queries, directory, clock, secrets.token_bytes, lifetime, settings.mailbox.quarantine_seconds
+            access, queries, directory, clock, secrets.token_bytes, settings.mailbox.quarantine_seconds
         ),
-        deliveries=Deliveries(access, queries, directory, clock, room, lifetime, settings.mailbox.operator),
-        logins=Logins(access, queries, directory, hub, clock, room, settings.smtp.max_message_bytes, lifetime),
+        deliveries=Deliveries(access, queries, directory, clock, room, settings.mailbox.operator),
+        logins=Logins(access, queries, directory, hub, clock, room, settings.smtp.max_message_bytes),
     )

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from tempmaild.imap.view import View
     from tempmaild.log import Log
     from tempmaild.net.conversation import Memory, Peer
-    from tempmaild.service.inbox import Inbox, Logins
+    from tempmaild.service.inbox import Inbox
+    from tempmaild.service.logins import Logins
 
 LONGEST_LINE: Final = 65_536
 """Octets; RFC 7162 §4 asks for 8192, and the UIDs of a large folder take more."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tempmaild.net.conversation import Memory, Peer
-    from tempmaild.service.inbox import Logins
+    from tempmaild.service.logins import Logins
     from tempmaild.settings import Settings
 
 TURNED_AWAY = b"* BYE [UNAVAILABLE] Too many connections; please try again later\r\n"

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
     from tempmaild.log import Log
     from tempmaild.net.conversation import Peer
-    from tempmaild.service.inbox import Inbox, Logins
+    from tempmaild.service.inbox import Inbox
+    from tempmaild.service.logins import Logins
 
 MOST_FAILED_LOGINS = 3
 

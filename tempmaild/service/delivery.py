@@ -15,7 +15,6 @@ from tempmaild.store.messages import Deliver
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from tempmaild.core.lifetime import Lifetime
     from tempmaild.core.mailbox import Domain
     from tempmaild.service.directory import Directory
     from tempmaild.service.room import Room
@@ -33,7 +32,6 @@ class Deliveries:
         directory: Directory,
         clock: Callable[[], float],
         room: Room,
-        lifetime: Lifetime,
         operator: str,
     ) -> None:
         self._access = access
@@ -41,7 +39,6 @@ class Deliveries:
         self._directory = directory
         self._clock = clock
         self._room = room
-        self._lifetime = lifetime
         self._operator = operator
 
     def check_room(self) -> None:
@@ -90,7 +87,7 @@ class Deliveries:
             yield domain.policy.catch_all
 
     def _opening(self, domain: Domain, address: str) -> Recipient:
-        lifetime = domain.policy.lifetime or self._lifetime
+        lifetime = self._directory.lifetime(domain)
         return Recipient(
             address,
             mailbox_id=0,

@@ -9,6 +9,7 @@ from tempmaild.errors import InvalidAddress
 from tempmaild.store.transaction import SETTINGS
 
 if TYPE_CHECKING:
+    from tempmaild.core.lifetime import Lifetime
     from tempmaild.core.mailbox import Domain
     from tempmaild.notify.hub import Hub
     from tempmaild.store.access import Access
@@ -18,9 +19,14 @@ _WILDCARD = "*."
 
 
 class Directory:
-    """All domains by name and id; what others change is known within a second."""
+    """All domains by name and id; what others change is known within a second.
 
-    def __init__(self, access: Access, queries: Queries, hub: Hub) -> None:
+    Args:
+        lifetime: of a new mailbox, where its domain says nothing else.
+    """
+
+    def __init__(self, access: Access, queries: Queries, hub: Hub, lifetime: Lifetime) -> None:
+        self._lifetime = lifetime
         self._access = access
         self._queries = queries
         self._version = -1
@@ -55,6 +61,10 @@ class Directory:
         if self._doubtful or domain_id not in self._by_id:
             await self._look_again()
         return self._by_id.get(domain_id)
+
+    def lifetime(self, domain: Domain) -> Lifetime:
+        """Give the lifetime of a new mailbox of this domain, if nobody asks for another."""
+        return domain.policy.lifetime or self._lifetime
 
     def _nearest(self, name: str) -> Domain | None:
         domain = self._by_name.get(name)

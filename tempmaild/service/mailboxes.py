@@ -64,7 +64,6 @@ class Mailboxes:
     """The life of mailboxes.
 
     Args:
-        lifetime: of a new mailbox, where its domain says nothing else.
         quarantine: seconds for which nobody gets the address of a destroyed mailbox.
     """
 
@@ -75,7 +74,6 @@ class Mailboxes:
         directory: Directory,
         clock: Callable[[], float],
         random: Randomness,
-        lifetime: Lifetime,
         quarantine: int,
     ) -> None:
         self._access = access
@@ -83,7 +81,6 @@ class Mailboxes:
         self._directory = directory
         self._clock = clock
         self._random = random
-        self._lifetime = lifetime
         self._quarantine = quarantine
 
     async def create(self, address: str, lifetime: Lifetime | None = None) -> NewMailbox:
@@ -106,7 +103,7 @@ class Mailboxes:
             raise NoSuchDomain(domain_name)
         if not domain.enabled:
             raise DomainDisabled(domain_name)
-        lifetime = lifetime or domain.policy.lifetime or self._lifetime
+        lifetime = lifetime or self._directory.lifetime(domain)
         lifetime.check()
         if at:
             local_part = addresses.normalise_local_part(local_part)

@@ -312,14 +312,13 @@ def test_an_expired_mailbox_ends_the_session(house: House, command: bytes) -> No
 
 
 def test_nothing_is_watched_after_the_end(house: House) -> None:
-    watchers = house.appliance.appliance.hub._watchers
     for end in (b"a LOGOUT\r\n", b"a CLOSE\r\n", b"a UNSELECT\r\n", b"a SELECT Nowhere\r\n", b""):
         dialog = house.select()
-        assert watchers
+        assert house.appliance.watched
         dialog.send(end)
         if not end:
             dialog.hang_up()
-        assert not watchers
+        assert not house.appliance.watched
 
 
 def test_what_failed_is_logged_with_its_cause(

@@ -21,7 +21,7 @@ from tempmaild.errors import (
     StoreFailed,
     WrongCredentials,
 )
-from tempmaild.service.inbox import Listings, Recents
+from tempmaild.service.logins import Listings, Recents
 from tests.support import MESSAGE, NOW, run
 
 if TYPE_CHECKING:

@@ -89,7 +89,7 @@ def _with_random(house: TestAppliance, random: object) -> Mailboxes:
     vault = open_vault("mx.box.test", house.state / "receipts.key")
     access = Immediate(handle, vault, house.clock, house.appliance.hub.publish)
     directory = house.appliance.directory
-    return Mailboxes(access, Queries(handle), directory, house.clock, random, Lifetime(), 0)  # type: ignore[arg-type]
+    return Mailboxes(access, Queries(handle), directory, house.clock, random, 0)  # type: ignore[arg-type]
 
 
 class TestLooking:
