@@ -5,21 +5,40 @@ from __future__ import annotations
 import secrets
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
-from tempmaild.core.lifetime import Lifetime
+from tempmaild import log
+from tempmaild.core.timekeeper import Timekeeper
 from tempmaild.errors import StoreFailed
 from tempmaild.notify.hub import Hub
+from tempmaild.service.audit import Audit
+from tempmaild.service.bans import Bans
+from tempmaild.service.clock import Clock
+from tempmaild.service.credentials import Credentials
 from tempmaild.service.delivery import Deliveries
 from tempmaild.service.directory import Directory
 from tempmaild.service.domains import Domains
+from tempmaild.service.lifetimes import Lifetimes
+from tempmaild.service.limits import Limiter, Limits
 from tempmaild.service.logins import Logins
 from tempmaild.service.mailboxes import Mailboxes
+from tempmaild.service.meter import Meter
+from tempmaild.service.passwords import Passwords
+from tempmaild.service.receipts import Receipts
 from tempmaild.service.room import Room
+from tempmaild.service.schedules import Schedules
+from tempmaild.service.sweep import Sweep
+from tempmaild.service.unlocking import Unlocker
 from tempmaild.store.access import Immediate
+from tempmaild.store.audit import AuditLog
+from tempmaild.store.backup import RESTORED, FinishRestore
+from tempmaild.store.limits import LimitQueries
 from tempmaild.store.opening import open_database
 from tempmaild.store.queries import Queries
+from tempmaild.store.schedules import ScheduleQueries
 from tempmaild.store.vault import open_vault
+from tempmaild.store.writer import commit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,27 +50,42 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Appliance:
-    """Everything that can be asked of a tempmaild, whoever asks."""
+    """Everything that can be asked of a tempmaild, whoever asks.
 
+    Attributes:
+        now: the time that all of it goes by, in UTC epoch seconds.
+    """
+
+    now: Callable[[], float]
+    clock: Clock
+    audit: Audit
+    receipts: Receipts
     handle: Handle
     hub: Hub
     directory: Directory
     domains: Domains
     mailboxes: Mailboxes
+    lifetimes: Lifetimes
     deliveries: Deliveries
     logins: Logins
+    credentials: Credentials
+    limits: Limits
+    bans: Bans
+    limiter: Limiter
+    sweep: Sweep
+    schedules: Schedules
 
 
 def open_appliance(
     settings: Settings,
-    access_factory: Callable[[Handle, Hub], Access] | None = None,
-    clock: Callable[[], float] = time.time,
+    access_factory: Callable[[Handle, Hub, Callable[[], float]], Access] | None = None,
+    clock: Callable[[], float] | None = None,
 ) -> Appliance:
     """Open the store and put the services on it.
 
     Args:
         access_factory: makes the access to the store; without it everything is done at once in the calling thread.
-        clock: UTC epoch seconds.
+        clock: UTC epoch seconds; None for this host's clock, as far as it can be believed.
 
     Raises:
         StoreFailed: the database cannot be opened.
@@ -62,22 +96,54 @@ def open_appliance(
     except OSError as error:
         raise StoreFailed(f"cannot make the state directory: {error}") from error
     handle = open_database(settings.store.url, settings.sqlite_path)
+    _finish_restore(handle, settings, int((clock or time.time)()))
     hub, queries = Hub(), Queries(handle)
+    keeper = Timekeeper(clock, clock) if clock else _keeper(queries, settings.mailbox.clock_tolerance_seconds)
+    clock = clock or keeper
     if access_factory:
-        access = access_factory(handle, hub)
+        access = access_factory(handle, hub, clock)
     else:
         vault = open_vault(settings.host.name, settings.signing_key_path)
         access = Immediate(handle, vault, clock, hub.publish)
+    limit_queries, limits_log = LimitQueries(handle), log.get_log("limits")
+    meter = Meter(access, clock, settings.limits.redis_url, limits_log)
+    limiter = Limiter(access, limit_queries, hub, clock, meter, settings.limits.trusted_networks, limits_log)
     room = Room(state, settings.store.minimum_free_disk_bytes, clock)
-    directory = Directory(access, queries, hub, Lifetime(settings.mailbox.lifetime_seconds))
+    directory = Directory(access, queries, hub, settings.mailbox.lifetime_seconds)
+    passwords = Passwords(access, clock, secrets.token_bytes)
+    unlocker = Unlocker(access, queries, directory, clock, room, passwords)
+    mailboxes = Mailboxes(access, queries, directory, clock, secrets.token_bytes, settings.mailbox.quarantine_seconds)
     return Appliance(
+        now=clock,
+        clock=Clock(access, queries, hub, keeper, log.get_log("clock")),
+        audit=Audit(access, AuditLog(handle)),
+        receipts=Receipts(access, queries),
         handle=handle,
         hub=hub,
         directory=directory,
-        domains=Domains(access, queries),
-        mailboxes=Mailboxes(
-            access, queries, directory, clock, secrets.token_bytes, settings.mailbox.quarantine_seconds
-        ),
-        deliveries=Deliveries(access, queries, directory, clock, room, settings.mailbox.operator),
-        logins=Logins(access, queries, directory, hub, clock, room, settings.smtp.max_message_bytes),
+        domains=Domains(access, queries, directory),
+        mailboxes=mailboxes,
+        lifetimes=Lifetimes(access, mailboxes),
+        deliveries=Deliveries(access, queries, directory, clock, room, settings.mailbox.operator, limiter),
+        logins=Logins(access, queries, hub, clock, room, settings.smtp.max_message_bytes, unlocker),
+        credentials=Credentials(access, queries, directory, unlocker, secrets.token_bytes),
+        limits=Limits(access, limit_queries),
+        bans=Bans(access, limit_queries, clock),
+        limiter=limiter,
+        sweep=Sweep(access, queries, mailboxes, clock, settings.sqlite_path, log.get_log("sweep")),
+        schedules=Schedules(access, queries, ScheduleQueries(handle), mailboxes, clock, settings.mailbox.operator),
     )
+
+
+def _finish_restore(handle: Handle, settings: Settings, now: int) -> None:
+    """See whether a backup was gone back to, before anybody is served from it."""
+    try:
+        if Queries(handle).counter(RESTORED):
+            commit(handle, open_vault(settings.host.name, settings.signing_key_path), [FinishRestore()], now)
+    except handle.failures as error:
+        raise StoreFailed(f"cannot finish the restore: {error}") from error
+
+
+def _keeper(queries: Queries, tolerance: int) -> Timekeeper:
+    steady = partial(time.clock_gettime, time.CLOCK_BOOTTIME)
+    return Timekeeper(time.time, steady, queries.counter("clock"), tolerance)

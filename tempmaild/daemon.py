@@ -7,6 +7,7 @@ import os
 import resource
 import signal
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from twisted.internet.defer import Deferred
@@ -20,6 +21,8 @@ from tempmaild.errors import StoreFailed
 from tempmaild.imap import server as imap
 from tempmaild.in_process import WriterProcess
 from tempmaild.in_thread import ReactorAccess
+from tempmaild.jobs.schedules import ScheduleJobs
+from tempmaild.jobs.sweep import SweepJob
 from tempmaild.net.connection import Service
 from tempmaild.net.conversation import Memory
 from tempmaild.net.gate import Gate, GateRules
@@ -33,7 +36,7 @@ from tempmaild.smtp import server as smtp
 from tempmaild.store.writer import Configuration
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
     from typing import TextIO
 
@@ -64,9 +67,11 @@ class Daemon:
         self._listeners = Listeners(reactor, self._log)
         self._state_lock = _lock_state(settings.host.state)
         self._appliance = open_appliance(settings, self._make_access)
+        self._schedules = ScheduleJobs(reactor, self._appliance, time.time, log.get_log("schedules"))
+        self._sweep = SweepJob(reactor, self._appliance, log.get_log("sweep"))
         self._services = self._make_services(settings)
 
-    def _make_access(self, handle: Handle, hub: Hub) -> ReactorAccess:
+    def _make_access(self, handle: Handle, hub: Hub, clock: Callable[[], float]) -> ReactorAccess:
         settings = self._settings
         configuration = Configuration(
             url=settings.store.url,
@@ -79,7 +84,7 @@ class Daemon:
             log_format=settings.log.format,
         )
         store_log = log.get_log("store")
-        writer = WriterProcess(self._reactor, configuration, time.time, hub.publish, store_log)
+        writer = WriterProcess(self._reactor, configuration, clock, hub.publish, store_log)
         self._access = ReactorAccess(self._reactor, handle, writer, store_log, settings.store.readers)
         return self._access
 
@@ -91,12 +96,12 @@ class Daemon:
         """
         tls = settings.tls
         certificate = Certificate(tls.certificate, tls.key) if tls.certificate and tls.key else None
-        logins, clock = self._appliance.logins, time.time
+        logins, limiter, clock = self._appliance.logins, self._appliance.limiter, self._appliance.now
         sessions: dict[str, tuple[Any, bytes]] = {
             "smtp": (self._smtp_sessions(settings), smtp.TURNED_AWAY),
             "lmtp": (self._smtp_sessions(settings, lmtp=True), smtp.TURNED_AWAY),
-            "imap": (imap.session_factory(settings, logins, self._memory, clock), imap.TURNED_AWAY),
-            "pop3": (pop3.session_factory(settings, logins, clock), pop3.TURNED_AWAY),
+            "imap": (imap.session_factory(settings, logins, limiter, self._memory, clock), imap.TURNED_AWAY),
+            "pop3": (pop3.session_factory(settings, logins, limiter, clock), pop3.TURNED_AWAY),
         }
         services = {}
         for name, (make_session, turned_away) in sessions.items():
@@ -110,12 +115,14 @@ class Daemon:
                     certificate=certificate,
                     implicit_tls=implicit_tls,
                     proxies=settings.proxy.trusted,
+                    admit=partial(limiter.connect, "mail" if name in ("smtp", "lmtp") else "reading"),
                 )
         return services
 
     def _smtp_sessions(self, settings: Settings, *, lmtp: bool = False) -> Any:
         part = log.get_log("lmtp" if lmtp else "smtp")
-        return smtp.session_factory(settings, self._appliance.deliveries, self._memory, time.time, part, lmtp=lmtp)
+        appliance = self._appliance
+        return smtp.session_factory(settings, appliance.deliveries, self._memory, appliance.now, part, lmtp=lmtp)
 
     def start(self) -> None:
         """Open the listeners, and be there.
@@ -124,6 +131,8 @@ class Daemon:
             CannotListen: an address is not to be had.
         """
         self._access.start()
+        self._sweep.start()
+        self._schedules.start()
         wanted = _addresses(self._settings)
         handed = handed_over(self._environ, wanted)
         for name, addresses in wanted.items():
@@ -136,8 +145,16 @@ class Daemon:
         signal.signal(signal.SIGHUP, lambda *_: self._reactor.callFromThread(self.reload))
         if self._notifier.watchdog_interval:
             LoopingCall(self._notifier.alive).start(self._notifier.watchdog_interval)
-        self._notifier.ready()
+        self._reactor.callWhenRunning(lambda: Deferred.fromCoroutine(self._look_for_postmasters()))
+        # Not before the reactor has the signals: whoever is told that we are ready may stop us at once.
+        self._reactor.callWhenRunning(self._notifier.ready)
         self._log.info("started", pid=os.getpid())
+
+    async def _look_for_postmasters(self) -> None:
+        """Warn where mail for postmaster is refused, which RFC 5321 §4.5.1 wants to be taken."""
+        names = await self._appliance.deliveries.without_postmaster(self._settings.host.name)
+        if names:
+            self._log.warning("nobody-reads-postmaster", names=", ".join(names), remedy="set mailbox.operator")
 
     def reload(self) -> None:
         """Read settings and certificates again; what is wrong keeps the old ones in force.
@@ -154,6 +171,7 @@ class Daemon:
             self._services = services
             self._listeners.exchange(services)
             self._gate.change(_gate_rules(settings))
+            self._appliance.limiter.trust(settings.limits.trusted_networks)
             self._memory.limit = settings.limits.memory_bytes
             log.configure(settings.log.level, settings.log.format)
             if _addresses(settings) != _addresses(self._settings):
@@ -165,7 +183,9 @@ class Daemon:
     async def _stop(self) -> None:
         self._notifier.stopping()
         self._log.info("stopping", connections=self._listeners.count)
+        await self._schedules.stop()
         await self._listeners.stop(self._settings.shutdown.grace_seconds)
+        await self._sweep.stop()
         await self._access.stop()
         self._appliance.handle.close()
         self._log.info("stopped")

@@ -142,6 +142,10 @@ class MessageTooLarge(TempmaildError):
     """The message has more octets than the appliance takes."""
 
 
+class MessageDamaged(TempmaildError):
+    """What is kept of the message cannot be read: it was damaged, or tampered with."""
+
+
 class OutOfMemory(TempmaildError):
     """As much message data is in memory as the settings allow; later there will be room."""
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from threading import Thread
+from threading import BoundedSemaphore, Thread
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
-from tempmaild.errors import StoreFailed
+from tempmaild.errors import StoreFailed, TooManyLogins
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+_STRETCHING = 4
+"""Pieces of work that stretch a password at the same time; each takes 64 MiB."""
+_WAITING = 32
+"""Pieces of such work that may wait: a few seconds' worth, so that who is told to come later has not waited long."""
 
 
 class ReactorAccess:
@@ -39,16 +44,20 @@ class ReactorAccess:
         self._log = log
         self._pool = ThreadPool(0, threads, "store")
         self._pool.threadFactory = self._make_thread  # type: ignore[assignment] # any maker of threads will do
+        self._stretchers = ThreadPool(0, _STRETCHING, "stretch")
+        self._stretches = BoundedSemaphore(_STRETCHING + _WAITING)
 
     def start(self) -> None:
         """Start threads and writer."""
         self._pool.start()
+        self._stretchers.start()
         self._writer.start()
 
     async def stop(self) -> None:
         """Commit what waits, and end threads and writer."""
         await self._writer.stop()
         self._pool.stop()
+        self._stretchers.stop()
 
     async def read(self, query: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a short query."""
@@ -65,6 +74,25 @@ class ReactorAccess:
             result: T = await deferToThreadPool(self._reactor, self._pool, query, *args, **kwargs)
         except self._db.failures as error:
             raise self._failed(error) from error
+        return result
+
+    async def stretch(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Stretch a password in one of few threads.
+
+        Raises:
+            TooManyLogins: too many wait.
+        """
+        if not self._stretches.acquire(blocking=False):
+            raise TooManyLogins(f"{_WAITING} wait")
+
+        def stretch() -> T:
+            try:
+                return work(*args, **kwargs)
+            finally:
+                # Here and not where the result is awaited: a client that goes away leaves its work behind.
+                self._stretches.release()
+
+        result: T = await deferToThreadPool(self._reactor, self._stretchers, stretch)
         return result
 
     async def write(self, change: Change[T]) -> T:

@@ -1,29 +1,34 @@
-"""A trial on one's own machine: settings, a certificate and a domain, with nothing to prepare."""
+"""A trial on one's own machine: settings, a certificate, a domain and the operator, with nothing to prepare."""
 
 from __future__ import annotations
 
 import ipaddress
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tempmaild.errors import DomainExists
+from tempmaild.core.lifetime import Lifetime
+from tempmaild.errors import AddressTaken, DomainExists
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
     from pathlib import Path
 
     from tempmaild.appliance import Appliance
     from tempmaild.settings import Settings
 
+T = TypeVar("T")
+
 DOMAIN = "box.test"
+OPERATOR = f"postmaster@{DOMAIN}"
 _HOST = "localhost"
 _DAYS = 365
 
-_SETTINGS = """\
+_SETTINGS = f"""\
 # A trial on this machine only. Every option, with its help: config/tempmaild.toml.
 
 [host]
@@ -48,6 +53,9 @@ listen_tls = ["127.0.0.1:1993"]
 [pop3]
 listen = ["127.0.0.1:1110"]
 listen_tls = ["127.0.0.1:1995"]
+
+[mailbox]
+operator = "{OPERATOR}"
 """
 
 _WELCOME = """\
@@ -67,6 +75,11 @@ Try, in another terminal:
 Ctrl-C ends it; everything is in {state}.
 """
 
+_OPERATOR = """\
+The operator's mailbox is {address}: it gets the mail for postmaster, abuse and the like.
+  its password, shown only now: {secret}
+"""
+
 
 def prepare(state: Path) -> None:
     """Make the state folder with settings and a certificate, where they are missing."""
@@ -80,17 +93,40 @@ def prepare(state: Path) -> None:
 
 def add_domain(appliance: Appliance) -> None:
     """Add the domain of the trial, where it is missing."""
-    adding = appliance.domains.add(DOMAIN)
     try:
-        adding.send(None)
-    except (StopIteration, DomainExists):
+        _at_once(appliance.domains.add(DOMAIN))
+    except DomainExists:
         return
 
 
-def welcome(config: Path, settings: Settings) -> str:
-    """Say what is there and what can be done with it."""
+def add_operator(appliance: Appliance) -> str | None:
+    """Make the operator's mailbox, which lives for ever, where it is missing; its secret, None when it is there."""
+    creating = appliance.mailboxes.create(OPERATOR, Lifetime(seconds=0), operator=True, role=True)
+    try:
+        return _at_once(creating).secret
+    except AddressTaken:
+        return None
+
+
+def _at_once(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine that never has to wait, as the store is asked in this thread."""
+    try:
+        coroutine.send(None)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+    raise AssertionError("it waits")
+
+
+def welcome(config: Path, settings: Settings, secret: str | None = None) -> str:
+    """Say what is there and what can be done with it.
+
+    Args:
+        secret: of the operator's mailbox when it has just been made.
+    """
     state = settings.host.state
-    return _WELCOME.format(domain=DOMAIN, config=config.resolve(), state=state, command=".venv/bin/tempmaild")
+    text = _WELCOME.format(domain=DOMAIN, config=config.resolve(), state=state, command=".venv/bin/tempmaild")
+    return f"{text}\n{_OPERATOR.format(address=OPERATOR, secret=secret)}" if secret else text
 
 
 def make_certificate(certificate: Path, key: Path, now: datetime) -> None:

@@ -72,8 +72,9 @@ class TestAppliance:
         self.domains = appliance.domains
         run(self.domains.add("box.test"))
 
-    def create(self, address: str = "box.test", lifetime: int = LIFETIME) -> Account:
-        new = run(self.mailboxes.create(address, Lifetime(lifetime)))
+    def create(self, address: str = "box.test", lifetime: int | Lifetime = LIFETIME) -> Account:
+        lifetime = lifetime if isinstance(lifetime, Lifetime) else Lifetime(lifetime)
+        new = run(self.mailboxes.create(address, lifetime))
         return Account(new.mailbox, new.secret)
 
     def deliver(self, address: str, content: bytes = MESSAGE) -> None:

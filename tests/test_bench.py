@@ -13,7 +13,7 @@ from tests.bench.corpus import M1M, M4K, M40K, write_corpus
 from tests.bench.measure import Measurement, Sample, median, percentile, take_turns
 from tests.bench.process import Tree, is_running
 from tests.bench.report import Result, as_values, table
-from tests.bench.rows import FULL, Row, Wanted, make_rows, make_scale_rows
+from tests.bench.rows import FULL, Row, Wanted, make_rows, make_scale_rows, make_sealing_rows
 from tests.bench.servers import Server, free_ports
 
 if TYPE_CHECKING:
@@ -211,7 +211,11 @@ class NoGenerator:
 
 def test_rows_have_names_of_their_own(tmp_path: Path) -> None:
     generator: Any = NoGenerator()
-    names = [row.name for make in (make_rows, make_scale_rows) for row in make(generator, tmp_path, FULL)]
+    names = [
+        row.name
+        for make in (make_rows, make_scale_rows, make_sealing_rows)
+        for row in make(generator, tmp_path, FULL)
+    ]
     assert len(set(names)) == len(names)
 
 

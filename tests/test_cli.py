@@ -6,6 +6,7 @@ import json
 import os
 import re
 from contextlib import closing
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from tempmaild.appliance import Appliance
 
 _TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
+_SHOWN = ["id", "address", "created_at", "expires_at", "lifetime", "sealed", "public"]
 _SECRET = r"(?:[0-9a-z]{5}-){5}[0-9a-z]"
 
 
@@ -93,14 +95,100 @@ def with_domain(tempmaild: House) -> House:
 class TestDomains:
     def test_are_added_listed_and_removed(self, tempmaild: House) -> None:
         assert tempmaild.done("domain", "list") == ""
-        assert tempmaild.done("domain", "add", "Box.Test") == "box.test added\n"
-        assert tempmaild.done("domain", "add", "a.test") == "a.test added\n"
-        assert tempmaild.done("domain", "list") == "a.test\nbox.test\n"
+        assert tempmaild.done("domain", "add", "Box.Test") == "box.test added (claimed, sealed)\n"
+        assert tempmaild.done("domain", "add", "a.test", "--kind", "open") == "a.test added (open, public)\n"
+        assert tempmaild.done("domain", "list") == "a.test  open, public\nbox.test  claimed, sealed\n"
         first, _ = tempmaild.objects("domain", "list")
         assert re.fullmatch(_TIME, first.pop("created_at"))
-        assert first == {"name": "a.test", "kind": "claimed"}
+        assert first == {"name": "a.test", "kind": "open", "public": True, "sealed": False, "enabled": True}
         assert tempmaild.done("domain", "remove", "a.test") == "a.test removed\n"
-        assert tempmaild.done("domain", "list") == "box.test\n"
+        assert tempmaild.done("domain", "list") == "box.test  claimed, sealed\n"
+
+    def test_are_decided(self, with_domain: House) -> None:
+        options = "--kind catch-all --catch-all All@box.test --operator me@box.test --unsealed --passwords"
+        options += " --preset file-share --idle 2h --messages 7 --when-full refuse --delete-after-reading 0"
+        options += " --retention 1h --extend 3d --longest 3d --largest-message 2MiB --names short --reserve Boss ceo"
+        with_domain.done("domain", "add", "a.test", *options.split())
+        decided = _decided(with_domain, "a.test")
+        lifetime = {"seconds": 86400, "idle": 7200, "messages": 7, "when_full": "refuse", "after_reading": 0}
+        lifetime |= {"retention": 3600, "extend": 3 * 86400}
+        assert decided == {
+            "name": "a.test",
+            "kind": "catch-all",
+            "public": False,
+            "sealed": False,
+            "enabled": True,
+            "lifetime": lifetime,
+            "longest": 3 * 86400,
+            "largest_message": 2 << 20,
+            "names": "short",
+            "passwords": True,
+            "catch_all": "all@box.test",
+            "operator": "me@box.test",
+            "reserved": ["boss", "ceo"],
+        }
+        printed = with_domain.done("domain", "show", "a.test")
+        assert "1d; idle 2h at most; extendable to 3d; 7 messages, then none is taken; each message for 1h" in printed
+
+    def test_are_decided_otherwise(self, with_domain: House) -> None:
+        def changed(*options: str) -> dict[str, Any]:
+            with_domain.done("domain", "set", "box.test", *options)
+            return _decided(with_domain, "box.test")
+
+        assert changed("--lifetime", "2h", "--idle", "1h", "--delete-after-reading", "5m")["sealed"] is True
+        assert changed("--messages", "3")["lifetime"] == {
+            "seconds": 7200,
+            "idle": 3600,
+            "messages": 3,
+            "when_full": "oldest",
+            "after_reading": 300,
+            "retention": 0,
+            "extend": 0,
+        }
+        lifetime = changed("--idle", "none", "--delete-after-reading", "none", "--lifetime", "forever")["lifetime"]
+        assert (lifetime["seconds"], lifetime["idle"], lifetime["after_reading"]) == (0, 0, None)
+        assert changed("--preset", "none")["lifetime"]["seconds"] == 86400
+        assert changed("--passwords", "--reserve", "boss", "--longest", "1d")["passwords"] is True
+        after = changed("--no-passwords", "--reserve", "--longest", "none", "--unsealed")
+        assert (after["passwords"], after["reserved"], after["longest"], after["sealed"]) == (False, [], 0, False)
+        assert changed("--kind", "catch-all", "--catch-all", "all@box.test", "--sealed")["sealed"] is True
+        assert changed("--kind", "open")["catch_all"] == ""
+        assert with_domain.done("domain", "disable", "box.test") == "box.test disabled\n"
+        assert with_domain.done("domain", "list") == "box.test  open, public, disabled\n"
+        assert "takes no mail" in with_domain.refused("mailbox", "create", "box.test")
+        assert with_domain.done("domain", "enable", "box.test") == "box.test enabled\n"
+
+    @pytest.mark.parametrize(
+        ("options", "reason"),
+        [
+            (
+                "--catch-all a@box.test",
+                "catch_all: a domain of the kind 'claimed' has no mailbox for all other names",
+            ),
+            ("--lifetime 5s", "seconds: 5 is not between"),
+            ("--longest 1h --lifetime 2h", "seconds: a mailbox of this domain lives at most 3600 seconds"),
+            ("--largest-message 1", "largest_message: 1 octets are not between"),
+            ("--operator me@elsewhere.test", "operator: me@elsewhere.test is not on this host"),
+            ("--messages -1", "messages: -1 is not between"),
+        ],
+    )
+    def test_are_refused_what_is_impossible(self, with_domain: House, options: str, reason: str) -> None:
+        assert f"a value is impossible ({reason}" in with_domain.refused("domain", "add", "a.test", *options.split())
+        assert with_domain.done("domain", "list").count("\n") == 1
+
+    @pytest.mark.parametrize(
+        "options",
+        [
+            "--kind shut",
+            "--lifetime 1h --preset support",
+            "--preset none",
+            "--largest-message much",
+            "--sealed --unsealed",
+        ],
+    )
+    def test_are_not_understood(self, with_domain: House, options: str) -> None:
+        with_domain("domain", "add", "a.test", *options.split())
+        assert with_domain.code == 2
 
     def test_are_refused(self, with_domain: House) -> None:
         assert with_domain.refused("domain", "add", "box.test") == "the domain is there already (box.test)"
@@ -108,6 +196,12 @@ class TestDomains:
         assert "'a b'" in with_domain.refused("domain", "add", "a b")
         with_domain.done("mailbox", "create", "box.test")
         assert with_domain.refused("domain", "remove", "box.test") == "the domain still has mailboxes (box.test)"
+
+
+def _decided(tempmaild: House, name: str) -> dict[str, Any]:
+    (shown,) = tempmaild.objects("domain", "show", name)
+    assert re.fullmatch(_TIME, shown.pop("created_at"))
+    return shown
 
 
 class TestCreate:
@@ -125,7 +219,8 @@ class TestCreate:
 
     def test_gives_programs_what_they_need(self, with_domain: House) -> None:
         (new,) = with_domain.objects("mailbox", "create", "joe@box.test", "--lifetime", "10m")
-        assert list(new) == ["id", "address", "created_at", "expires_at", "secret", "imap", "pop3", "smtp"]
+        assert list(new) == [*_SHOWN, "secret", "receipt_id", "imap", "pop3", "smtp"]
+        assert (new["lifetime"]["seconds"], new["sealed"], new["public"]) == (600, True, False)
         assert new["address"] == "joe@box.test"
         assert isinstance(new["id"], int)
         assert re.fullmatch(_TIME, new["expires_at"])
@@ -151,6 +246,30 @@ class TestCreate:
         printed = with_domain.done("mailbox", "create", "box.test")
         assert "IMAP      192.0.2.1, port 1143 (STARTTLS), port 1993 (TLS)" in printed
         assert "POP3" not in printed
+
+    def test_with_rules_of_its_own(self, with_domain: House) -> None:
+        with_domain.done("domain", "set", "box.test", "--preset", "support")
+        (new,) = with_domain.objects("mailbox", "create", "box.test", "--idle", "1h", "--names", "short")
+        assert re.match(r"[0-9a-f]{8}@", new["address"])
+        usual = {"seconds": 7 * 86400, "messages": 500, "when_full": "refuse", "extend": 30 * 86400}
+        assert new["lifetime"] == {"after_reading": None, "retention": 0, **usual, "idle": 3600}
+        (new,) = with_domain.objects("mailbox", "create", "box.test", "--preset", "verification")
+        assert new["lifetime"]["seconds"] == 3600
+
+    def test_for_the_operator(self, with_domain: House) -> None:
+        command = ("mailbox", "create", "postmaster@box.test", "--lifetime", "forever")
+        assert with_domain.refused(*command).startswith("the address is kept for whoever runs the host")
+        assert "expires   never\nlifetime  forever\nmail      sealed\n" in with_domain.done(*command, "--role")
+        assert with_domain.done("mailbox", "list") == "postmaster@box.test  expires never\n"
+
+    def test_that_everybody_reads(self, with_domain: House) -> None:
+        with_domain.done("domain", "add", "open.test", "--kind", "open")
+        public = "mail      public: whoever knows the address reads it\n"
+        assert public in with_domain.done("mailbox", "create", "any@open.test")
+        assert public in with_domain.done("mailbox", "show", "any@open.test")
+        assert with_domain.done("mailbox", "list").endswith("  (public)\n")
+        (shown,) = with_domain.objects("mailbox", "list")
+        assert (shown["sealed"], shown["public"]) == (False, True)
 
     def test_makes_many(self, with_domain: House) -> None:
         new = with_domain.objects("mailbox", "create", "box.test", "--count", "3")
@@ -201,7 +320,7 @@ class TestLooking:
         assert f"folder    INBOX: 1 messages, 1 unseen, {len(MESSAGE)} octets" in printed
         assert not any("expired" in line for line in printed)
         (shown,) = with_domain.objects("mailbox", "show", "joe@box.test")
-        assert list(shown) == ["id", "address", "created_at", "expires_at", "expired", "folders"]
+        assert list(shown) == [*_SHOWN, "expired", "folders"]
         assert shown["expired"] is False
         assert shown["folders"][1] == {"name": "INBOX", "messages": 1, "unseen": 1, "size": len(MESSAGE)}
         assert "(ann@box.test)" in with_domain.refused("mailbox", "show", "ann@box.test")
@@ -214,7 +333,7 @@ class TestLooking:
         assert [line.split()[0] for line in listed] == ["b@box.test", "a@other.test", "a@box.test"]
         assert re.fullmatch(rf"b@box\.test  expires {_TIME}", listed[0])
         (other,) = with_domain.objects("mailbox", "list", "--domain", "other.test")
-        assert list(other) == ["id", "address", "created_at", "expires_at"]
+        assert list(other) == _SHOWN
         assert "(third.test)" in with_domain.refused("mailbox", "list", "--domain", "third.test")
 
 
@@ -288,3 +407,36 @@ class TestUsage:
     def test_of_the_version(self, tempmaild: House) -> None:
         assert tempmaild("--version") == f"tempmaild {__version__}\n"
         assert tempmaild.code == 0
+
+
+class TestMailboxExtend:
+    def test_puts_off_the_end(self, tempmaild: House) -> None:
+        tempmaild.done("domain", "add", "box.test")
+        (mailbox,) = tempmaild.objects("mailbox", "create", "joe@box.test", "--lifetime", "1h")
+        before = datetime.fromisoformat(mailbox["expires_at"])
+        later = (before + timedelta(days=2)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        assert tempmaild.done("mailbox", "extend", "joe@box.test", "--by", "2d") == f"joe@box.test  expires {later}\n"
+        for until, shown in (
+            ("2099-01-31T12:00:00Z", "2099-01-31T12:00:00Z"),
+            ("2099-01-31T12:00:01", "2099-01-31T12:00:01Z"),
+            ("2099-01-31T12:00:00-01:30", "2099-01-31T13:30:00Z"),
+        ):
+            printed = tempmaild.done("mailbox", "extend", "joe@box.test", "--until", until)
+            assert printed == f"joe@box.test  expires {shown}\n"
+        forever = tempmaild.done("mailbox", "extend", "joe@box.test", "--forever")
+        assert forever == "joe@box.test  expires never\n"
+
+    def test_is_refused(self, tempmaild: House) -> None:
+        tempmaild.done("domain", "add", "box.test")
+        tempmaild.done("mailbox", "create", "joe@box.test")
+        said = tempmaild.refused("mailbox", "extend", "joe@box.test", "--until", "2020-01-01")
+        assert said.startswith("the end of the mailbox cannot be put off, or not so far (")
+        tempmaild.refused("mailbox", "extend", "ann@box.test", "--by", "1h")
+
+    @pytest.mark.parametrize(
+        "options",
+        [(), ("--by", "0"), ("--by", "soon"), ("--until", "tomorrow"), ("--by", "1h", "--forever")],
+    )
+    def test_is_not_understood(self, tempmaild: House, options: tuple[str, ...]) -> None:
+        tempmaild("mailbox", "extend", "joe@box.test", *options)
+        assert tempmaild.code == 2

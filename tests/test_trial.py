@@ -11,6 +11,7 @@ from cryptography import x509
 
 from tempmaild import trial
 from tempmaild.appliance import open_appliance
+from tempmaild.core.lifetime import FOREVER
 from tempmaild.settings import load
 from tests.support import run
 
@@ -43,6 +44,24 @@ def test_adds_the_domain_once(tmp_path: Path) -> None:
         trial.add_domain(appliance)
         trial.add_domain(appliance)
         assert [domain.name for domain in run(appliance.domains.list_all())] == [trial.DOMAIN]
+
+
+def test_makes_the_operators_mailbox_once(tmp_path: Path) -> None:
+    trial.prepare(tmp_path)
+    settings = load(tmp_path / "tempmaild.toml", {})
+    assert settings.mailbox.operator == trial.OPERATOR
+    appliance = open_appliance(settings)
+    with closing(appliance.handle):
+        trial.add_domain(appliance)
+        assert run(appliance.deliveries.without_postmaster("localhost")) == ["box.test", "localhost"]
+        secret = trial.add_operator(appliance)
+        assert secret
+        assert trial.add_operator(appliance) is None
+        assert run(appliance.deliveries.without_postmaster("localhost")) == []
+        inbox = run(appliance.logins.login(trial.OPERATOR, secret))
+        assert inbox.mailbox.expires_at == FOREVER
+    assert secret in trial.welcome(tmp_path / "tempmaild.toml", settings, secret)
+    assert trial.OPERATOR not in trial.welcome(tmp_path / "tempmaild.toml", settings)
 
 
 def test_the_certificate_can_be_used(tmp_path: Path) -> None:

@@ -10,7 +10,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tempmaild import __version__
-from tempmaild.cli import domains, host, mailboxes
+from tempmaild.cli import (
+    audit,
+    backup,
+    bans,
+    clock,
+    credentials,
+    domains,
+    host,
+    limits,
+    mailboxes,
+    receipts,
+    schedules,
+)
 from tempmaild.cli.calls import Call
 from tempmaild.errors import TempmaildError
 from tempmaild.settings import SettingsError, load
@@ -24,6 +36,13 @@ _UNUSABLE = 2
 _GROUPS = (
     ("domain", "Domains whose mail is taken.", domains),
     ("mailbox", "Disposable mailboxes.", mailboxes),
+    ("credential", "Further secrets of a mailbox.", credentials),
+    ("schedule", "What is done to mailboxes again and again.", schedules),
+    ("clock", "The time that lifetimes go by.", clock),
+    ("limit", "How much clients may do in a time.", limits),
+    ("ban", "Networks that are turned away.", bans),
+    ("audit", "What was done to mailboxes and settings.", audit),
+    ("receipt", "Proofs that mailboxes were destroyed.", receipts),
 )
 """The commands that have commands of their own, each with the module that has those."""
 
@@ -65,6 +84,8 @@ def _parser() -> argparse.ArgumentParser:
         return command
 
     host.add_commands(partial(add, commands))
+    backup.add_commands(partial(add, commands))
+    receipts.add_host_commands(partial(add, commands))
     for name, text, module in _GROUPS:
         group = commands.add_parser(name, help=text, description=text).add_subparsers(
             required=True, metavar="COMMAND"

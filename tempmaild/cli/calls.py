@@ -65,6 +65,19 @@ def json_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object a line")
 
 
+def moment(text: str) -> int:
+    """Read what `iso` writes, or another form of ISO 8601; without a zone it is UTC. UTC epoch seconds.
+
+    Raises:
+        argparse.ArgumentTypeError: it is none.
+    """
+    try:
+        value = datetime.fromisoformat(text)
+        return int((value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp())
+    except (ValueError, OverflowError):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time such as 2030-01-31T12:00:00Z") from None
+
+
 def duration(text: str) -> int:
     """Read a time such as 600, 10m, 24h or 7d; seconds.
 

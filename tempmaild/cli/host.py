@@ -51,9 +51,10 @@ def _trial(call: Call) -> None:
     open_trial = open_appliance(settings)
     try:
         trial.add_domain(open_trial)
+        secret = trial.add_operator(open_trial)
     finally:
         open_trial.handle.close()
-    print(trial.welcome(config, settings), flush=True)
+    print(trial.welcome(config, settings, secret), flush=True)
     _run(call._replace(settings=settings, config=config))
 
 

@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
-from tempmaild.cli.calls import OPERATOR, Call, Commands, duration, iso, json_option, print_json, with_appliance
-from tempmaild.core.lifetime import Lifetime
+import msgspec
+
+from tempmaild.cli.calls import (
+    OPERATOR,
+    Call,
+    Commands,
+    duration,
+    iso,
+    json_option,
+    moment,
+    print_json,
+    with_appliance,
+)
+from tempmaild.cli.lifetimes import in_words, lifetime_of, lifetime_options, until
+from tempmaild.cli.secrets import chosen_password, password_options
+from tempmaild.core.lifetime import FOREVER
+from tempmaild.core.naming import Style
 from tempmaild.settings import TcpAddress
 
 if TYPE_CHECKING:
@@ -22,36 +37,58 @@ _ANY = {"::", "0.0.0.0"}  # noqa: S104 - no address to connect to
 
 @with_appliance
 async def _create(appliance: Appliance, call: Call) -> None:
-    lifetime = Lifetime(call.options.lifetime) if call.options.lifetime else None
-    for _ in range(call.options.count):
-        new = await appliance.mailboxes.create(call.options.address, lifetime)
-        _print_new(new, call)
+    options = call.options
+    password = chosen_password(options)
+    domain = await appliance.directory.find(options.address.rpartition("@")[2])
+    # Where there is no such domain, `create` says so.
+    lifetime = lifetime_of(options, appliance.directory.lifetime(domain)) if domain else None
+    for _ in range(options.count):
+        new = await appliance.mailboxes.create(
+            options.address, lifetime, names=options.names, operator=True, role=options.role, password=password
+        )
+        _print_new(new, call, public=await _is_public(appliance, new.mailbox), chosen=password is not None)
+
+
+async def _is_public(appliance: Appliance, mailbox: Mailbox) -> bool:
+    domain = await appliance.directory.by_id(mailbox.domain_id)
+    return domain is not None and domain.kind == "open"
 
 
 @with_appliance
 async def _list(appliance: Appliance, call: Call) -> None:
     for mailbox in await appliance.mailboxes.list_all(call.options.domain):
+        public = await _is_public(appliance, mailbox)
         if call.options.json:
-            print_json(_as_json(mailbox))
+            print_json(_as_json(mailbox, public=public))
         else:
-            print(f"{mailbox.address}  expires {iso(mailbox.expires_at)}")
+            print(f"{mailbox.address}  expires {until(mailbox.expires_at)}{'  (public)' if public else ''}")
 
 
 @with_appliance
 async def _show(appliance: Appliance, call: Call) -> None:
     details = await appliance.mailboxes.describe(call.options.address)
     mailbox = details.mailbox
+    public = await _is_public(appliance, mailbox)
     if call.options.json:
         folders = [
             {"name": f.name, "messages": f.messages, "unseen": f.unseen, "size": f.size} for f in details.folders
         ]
-        print_json(_as_json(mailbox) | {"expired": details.expired, "folders": folders})
+        print_json(_as_json(mailbox, public=public) | {"expired": details.expired, "folders": folders})
         return
     print(f"address   {mailbox.address}")
     print(f"created   {iso(mailbox.created_at)}")
-    print(f"expires   {iso(mailbox.expires_at)}{'  (expired)' if details.expired else ''}")
+    print(f"expires   {until(mailbox.expires_at)}{'  (expired)' if details.expired else ''}")
+    _print_rules(mailbox, public=public)
     for folder in details.folders:
         print(f"folder    {folder.name}: {folder.messages} messages, {folder.unseen} unseen, {folder.size} octets")
+
+
+@with_appliance
+async def _extend(appliance: Appliance, call: Call) -> None:
+    options = call.options
+    end = FOREVER if options.forever else options.until
+    expires_at = await appliance.lifetimes.extend(options.address, by=options.by, until=end, actor=OPERATOR)
+    print(f"{options.address}  expires {until(expires_at)}")
 
 
 @with_appliance
@@ -62,16 +99,27 @@ async def _destroy(appliance: Appliance, call: Call) -> None:
         print(f"{mailbox.address} destroyed, with {messages} messages")
 
 
-def _as_json(mailbox: Mailbox) -> dict[str, Any]:
+def _print_rules(mailbox: Mailbox, *, public: bool) -> None:
+    print(f"lifetime  {in_words(mailbox.lifetime)}")
+    if public:
+        print("mail      public: whoever knows the address reads it")
+    else:
+        print(f"mail      {'sealed' if mailbox.public_key else 'not sealed'}")
+
+
+def _as_json(mailbox: Mailbox, *, public: bool) -> dict[str, Any]:
     return {
         "id": mailbox.id,
         "address": mailbox.address,
         "created_at": iso(mailbox.created_at),
         "expires_at": iso(mailbox.expires_at),
+        "lifetime": msgspec.structs.asdict(mailbox.lifetime),
+        "sealed": mailbox.public_key is not None,
+        "public": public,
     }
 
 
-def _print_new(new: NewMailbox, call: Call) -> None:
+def _print_new(new: NewMailbox, call: Call, *, public: bool, chosen: bool) -> None:
     mailbox, settings = new.mailbox, call.settings
     servers = {
         "imap": _server(settings, settings.imap.listen, settings.imap.listen_tls),
@@ -79,11 +127,14 @@ def _print_new(new: NewMailbox, call: Call) -> None:
         "smtp": _server(settings, settings.smtp.listen, settings.smtp.listen_tls),
     }
     if call.options.json:
-        print_json(_as_json(mailbox) | {"secret": new.secret} | servers)
+        secrets = {"secret": None if chosen else new.secret, "receipt_id": new.receipt_id}
+        print_json(_as_json(mailbox, public=public) | secrets | servers)
         return
     print(f"address   {mailbox.address}")
-    print(f"secret    {new.secret}    (shown only now)")
-    print(f"expires   {iso(mailbox.expires_at)}")
+    print("secret    as chosen" if chosen else f"secret    {new.secret}    (shown only now)")
+    print(f"receipt   {new.receipt_id}    (to ask for the proof of its destruction; shown only now)")
+    print(f"expires   {until(mailbox.expires_at)}")
+    _print_rules(mailbox, public=public)
     for name, server in servers.items():
         ports = [f"port {server['port']}{' (STARTTLS)' if server['starttls'] else ''}"] if server["port"] else []
         ports += [f"port {server['tls_port']} (TLS)"] if server["tls_port"] else []
@@ -109,8 +160,11 @@ def add_commands(add: Commands) -> None:
     """Put them below `tempmaild mailbox`."""
     create = add("create", _create, "Make a mailbox; its secret is shown this once.")
     create.add_argument("address", help="a whole address, or a domain for a made-up one")
-    create.add_argument("--lifetime", type=duration, metavar="TIME", help="such as 600, 10m, 24h or 7d")
+    lifetime_options(create)
+    create.add_argument("--names", choices=get_args(Style), help="how an address is made up")
+    create.add_argument("--role", action="store_true", help="let it be a name that no owner gets, such as postmaster")
     create.add_argument("--count", type=_count, default=1, metavar="N", help="make so many with made-up names")
+    password_options(create)
     json_option(create)
     listing = add("list", _list, "List mailboxes.")
     listing.add_argument("--domain", help="only those of this domain")
@@ -118,6 +172,12 @@ def add_commands(add: Commands) -> None:
     show = add("show", _show, "Show a mailbox and its folders.")
     show.add_argument("address")
     json_option(show)
+    extend = add("extend", _extend, "Put off the end of a mailbox; the operator may do so without bound.")
+    extend.add_argument("address")
+    end = extend.add_mutually_exclusive_group(required=True)
+    end.add_argument("--by", type=duration, default=0, metavar="TIME", help="so much longer, such as 10m, 24h or 7d")
+    end.add_argument("--until", type=moment, default=0, metavar="TIME", help="such as 2030-01-31T12:00:00Z (UTC)")
+    end.add_argument("--forever", action="store_true", help="until it is destroyed")
     destroy = add("destroy", _destroy, "Destroy mailboxes with all their messages.")
     destroy.add_argument("addresses", nargs="+", metavar="address")
 

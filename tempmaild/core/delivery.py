@@ -27,6 +27,7 @@ class Recipient(Struct, frozen=True):
         messages: how many INBOX may hold; 0 for any number.
         replaces_oldest: whether the oldest message goes when there is one too many; else none is taken.
         retention: seconds that a message stays; 0 for as long as its mailbox.
+        largest: octets of the largest message that the domain of the address takes; 0 for what the settings say.
     """
 
     address: str
@@ -38,3 +39,4 @@ class Recipient(Struct, frozen=True):
     replaces_oldest: bool = False
     retention: int = 0
     opening: Opening | None = None
+    largest: int = 0

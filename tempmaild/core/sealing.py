@@ -6,6 +6,17 @@ mailbox's key pair and one that the sealer makes anew every minute and then forg
 nor, a minute later, the memory of the process that sealed it opens a message.
 
 The private key itself is kept wrapped under a key that comes from a secret, one copy for each credential.
+
+What is kept, in octets (docs/decisions/0005-sealing.md says why it is so):
+
+    sealed content key   01, the sealer's public key (32), nonce (12), the key encrypted under the shared key (48)
+    wrapped private key  01, nonce (12), the key encrypted under the wrapping key (48)
+    content              encrypted under the content key, nonce 0; the codec in one octet is authenticated with it
+    summary              encrypted under the content key, nonce 1
+    shared key           SHA-256 of "tempmaild content key", 00, the X25519 secret, the sealer's and the mailbox's
+                         public key
+
+The first octet, the format, is authenticated with what follows it, and the wrapped key with the mailbox's public key.
 """
 
 from __future__ import annotations
@@ -18,15 +29,23 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from msgspec import Struct
 from nacl import bindings as sodium
+from nacl.exceptions import CryptoError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 KEY_OCTETS = 32
 _NONCE_OCTETS = 12
+_FORMAT = b"\x01"
 # A content's key encrypts two things only, each under a nonce of its own.
 _NONCE_OF_CONTENT = bytes(_NONCE_OCTETS)
 _NONCE_OF_SUMMARY = bytes(_NONCE_OCTETS - 1) + b"\x01"
+
+_SENDER_END = 1 + KEY_OCTETS
+_NONCE_END = _SENDER_END + _NONCE_OCTETS
+
+_FAILURES = (InvalidTag, ValueError)
+"""What decryption raises: the tag is wrong; the nonce is too short, because something is cut off."""
 
 _EPOCH = 60
 """Seconds after which the sealer takes another key pair."""
@@ -44,6 +63,9 @@ class KeyPair(Struct, frozen=True):
     public: bytes
     private: bytes
 
+    def __repr__(self) -> str:
+        return f"KeyPair(public={self.public!r})"
+
 
 def new_key_pair(random: Callable[[int], bytes]) -> KeyPair:
     """Make the keys of a new mailbox."""
@@ -54,7 +76,7 @@ def new_key_pair(random: Callable[[int], bytes]) -> KeyPair:
 def wrap(private_key: bytes, wrapping_key: bytes, mailbox: bytes) -> bytes:
     """Encrypt a mailbox's private key under a key that comes from a secret; `mailbox` is its public key."""
     nonce = os.urandom(_NONCE_OCTETS)
-    return nonce + AESGCM(wrapping_key).encrypt(nonce, private_key, mailbox)
+    return _FORMAT + nonce + AESGCM(wrapping_key).encrypt(nonce, private_key, _FORMAT + mailbox)
 
 
 def unwrap(wrapped: bytes, wrapping_key: bytes, mailbox: bytes) -> bytes:
@@ -63,9 +85,10 @@ def unwrap(wrapped: bytes, wrapping_key: bytes, mailbox: bytes) -> bytes:
     Raises:
         NotOurs: under another key, or for another mailbox.
     """
+    version, nonce, box = wrapped[:1], wrapped[1 : 1 + _NONCE_OCTETS], wrapped[1 + _NONCE_OCTETS :]
     try:
-        return AESGCM(wrapping_key).decrypt(wrapped[:_NONCE_OCTETS], wrapped[_NONCE_OCTETS:], mailbox)
-    except (InvalidTag, ValueError):
+        return AESGCM(wrapping_key).decrypt(nonce, box, version + mailbox)
+    except _FAILURES:
         raise NotOurs("the wrapped key") from None
 
 
@@ -78,21 +101,21 @@ class ContentKey:
         self.octets = octets
         self._cipher = AESGCM(octets)
 
-    def seal_content(self, content: bytes) -> bytes:
-        """Encrypt the content; once only."""
-        return self._cipher.encrypt(_NONCE_OF_CONTENT, content, None)
+    def seal_content(self, content: bytes, codec: int) -> bytes:
+        """Encrypt the content, which is in this codec (0 to 255); once only."""
+        return self._cipher.encrypt(_NONCE_OF_CONTENT, content, bytes((codec,)))
 
     def seal_summary(self, summary: bytes) -> bytes:
         """Encrypt the summary; once only."""
         return self._cipher.encrypt(_NONCE_OF_SUMMARY, summary, None)
 
-    def open_content(self, sealed: bytes) -> bytes:
+    def open_content(self, sealed: bytes, codec: int) -> bytes:
         """Give the content.
 
         Raises:
-            NotOurs: it was encrypted under another key, or tampered with.
+            NotOurs: it was encrypted under another key, or it or the codec was tampered with.
         """
-        return self._open(_NONCE_OF_CONTENT, sealed)
+        return self._open(_NONCE_OF_CONTENT, sealed, bytes((codec,)))
 
     def open_summary(self, sealed: bytes) -> bytes:
         """Give the summary.
@@ -100,12 +123,12 @@ class ContentKey:
         Raises:
             NotOurs: it was encrypted under another key, or tampered with.
         """
-        return self._open(_NONCE_OF_SUMMARY, sealed)
+        return self._open(_NONCE_OF_SUMMARY, sealed, None)
 
-    def _open(self, nonce: bytes, sealed: bytes) -> bytes:
+    def _open(self, nonce: bytes, sealed: bytes, authenticated: bytes | None) -> bytes:
         try:
-            return self._cipher.decrypt(nonce, sealed, None)
-        except InvalidTag:
+            return self._cipher.decrypt(nonce, sealed, authenticated)
+        except _FAILURES:
             raise NotOurs("the content") from None
 
 
@@ -124,22 +147,42 @@ class Sealer:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._since = 0.0
-        self._public = b""
         self._private = b""
+        self._header = b""
         self._shared: dict[bytes, AESGCM] = {}
 
     def seal(self, key: ContentKey, public_key: bytes) -> bytes:
-        """Wrap a content key for the mailbox with this public key."""
-        now = self._clock()
-        if not self._public or now - self._since > _EPOCH or len(self._shared) >= _MOST_SHARED:
-            pair = new_key_pair(os.urandom)
-            self._public, self._private, self._since = pair.public, pair.private, now
-            self._shared = {}
+        """Wrap a content key for the mailbox with this public key.
+
+        Raises:
+            NotOurs: this is no public key.
+        """
+        self.forget_old()
         shared = self._shared.get(public_key)
         if shared is None:
-            shared = self._shared[public_key] = _shared_key(self._private, public_key, self._public, public_key)
+            shared = self._share(public_key)
+        # Random, not counted: should this process ever be copied, the copies still use no nonce twice.
         nonce = os.urandom(_NONCE_OCTETS)
-        return self._public + nonce + shared.encrypt(nonce, key.octets, None)
+        return self._header + nonce + shared.encrypt(nonce, key.octets, _FORMAT)
+
+    def forget_old(self) -> None:
+        """Forget the key pair after its minute; to be called now and then while there is nothing to seal."""
+        if self._shared and self._clock() - self._since > _EPOCH:
+            self._forget()
+
+    def _share(self, public_key: bytes) -> AESGCM:
+        if len(self._shared) >= _MOST_SHARED:
+            self._forget()
+        if not self._shared:
+            pair = new_key_pair(os.urandom)
+            self._private, self._header, self._since = pair.private, _FORMAT + pair.public, self._clock()
+        shared = _shared_key(self._private, public_key, self._header[1:], public_key)
+        self._shared[public_key] = shared
+        return shared
+
+    def _forget(self) -> None:
+        self._private = self._header = b""
+        self._shared = {}
 
 
 class Opener:
@@ -165,22 +208,25 @@ class Opener:
         Raises:
             NotOurs: it was sealed for another mailbox, or tampered with.
         """
-        sender, box = sealed[:KEY_OCTETS], sealed[KEY_OCTETS:]
+        version, sender = sealed[:1], sealed[1:_SENDER_END]
         shared = self._shared.get(sender)
         if shared is None:
             if len(self._shared) >= self._MOST:
                 self._shared.clear()
             shared = self._shared[sender] = _shared_key(self._pair.private, sender, sender, self._pair.public)
         try:
-            return ContentKey(shared.decrypt(box[:_NONCE_OCTETS], box[_NONCE_OCTETS:], None))
-        except (InvalidTag, ValueError):
+            return ContentKey(shared.decrypt(sealed[_SENDER_END:_NONCE_END], sealed[_NONCE_END:], version))
+        except _FAILURES:
             raise NotOurs("the content key") from None
 
 
 def _shared_key(private: bytes, public: bytes, sender: bytes, mailbox: bytes) -> AESGCM:
     """Give what both sides can work out: a hash of the X25519 secret and of both public keys (RFC 7748 §6.1)."""
+    if len(private) != KEY_OCTETS or len(public) != KEY_OCTETS:
+        # PyNaCl does not look, and libsodium would read on past the end.
+        raise NotOurs("the length of a key")
     try:
         secret = sodium.crypto_scalarmult(private, public)
-    except Exception as error:  # libsodium's word for a point of small order, or a wrong length
-        raise NotOurs("the public key") from error
+    except CryptoError:  # a point of small order: the secret would be known to everybody
+        raise NotOurs("the public key") from None
     return AESGCM(hashlib.sha256(b"tempmaild content key\0" + secret + sender + mailbox).digest())

@@ -11,9 +11,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+import unicodedata
 from typing import Protocol
 
 from nacl import pwhash
+
+from tempmaild.errors import InvalidValue
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _LENGTH = 26  # 130 bits hold 128
@@ -28,6 +31,11 @@ SALT_OCTETS = 16
 # RFC 9106 §4, the second recommendation (64 MiB, three passes), on one lane.
 _PASSES = 3
 _MEMORY = 64 << 20
+
+SHORTEST_PASSWORD = 8
+"""Characters (NIST SP 800-63B §5.1.1.2)."""
+_LONGEST_PASSWORD = 256
+"""Characters; every protocol takes so many in one command."""
 
 
 class Randomness(Protocol):
@@ -51,16 +59,15 @@ def is_code(secret: str) -> bool:
 class Keys:
     """What comes from a secret by HKDF-SHA256 (RFC 5869); neither leads back to it or to the other."""
 
-    __slots__ = ("_pseudorandom_key",)
+    __slots__ = ("_pseudorandom_key", "verifier")
+
+    verifier: bytes
+    """What is kept of the secret to recognise it by."""
 
     def __init__(self, material: bytes) -> None:
         # RFC 5869 §2.2: extract, without salt.
         self._pseudorandom_key = hmac.digest(b"\0" * 32, material, "sha256")
-
-    @property
-    def verifier(self) -> bytes:
-        """What is kept of the secret to recognise it by."""
-        return hashlib.sha256(self._expand(b"tempmaild login verifier")).digest()
+        self.verifier = hashlib.sha256(self._expand(b"tempmaild login verifier")).digest()
 
     @property
     def wrapping_key(self) -> bytes:
@@ -83,8 +90,31 @@ def keys_of_code(secret: str) -> Keys:
 
 def keys_of_password(password: str, salt: bytes) -> Keys:
     """Give the keys of a password that was chosen. Takes 64 MiB of memory and a tenth of a second."""
-    octets = password.encode("utf-8", "surrogatepass")
+    octets = prepared(password).encode("utf-8", "surrogatepass")
     return Keys(pwhash.argon2id.kdf(32, octets, salt, opslimit=_PASSES, memlimit=_MEMORY))
+
+
+def prepared(password: str) -> str:
+    """Give a password in the one form that all keyboards have in common (RFC 8265 §4.2.2)."""
+    if password.isascii():
+        return password
+    return unicodedata.normalize("NFC", "".join(" " if unicodedata.category(c) == "Zs" else c for c in password))
+
+
+def check_password(password: str, address: str) -> None:
+    """See that somebody may choose this password for the mailbox of this address.
+
+    Raises:
+        InvalidValue: it is too easy to guess, cannot be sent in every protocol, or looks like a generated secret.
+    """
+    if is_code(password):
+        raise InvalidValue("password", "it has the form of a generated secret")
+    if not SHORTEST_PASSWORD <= len(password) <= _LONGEST_PASSWORD:
+        raise InvalidValue("password", f"it has not {SHORTEST_PASSWORD} to {_LONGEST_PASSWORD} characters")
+    if not password.isprintable():
+        raise InvalidValue("password", "it has characters that cannot be typed")
+    if password.casefold() in {address.casefold(), address.rpartition("@")[0].casefold()}:
+        raise InvalidValue("password", "it is the address")
 
 
 def typed(code: str) -> bytes:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import binascii
 from typing import TYPE_CHECKING
 
-from tempmaild.errors import WrongCredentials
+from tempmaild.errors import Banned, WrongCredentials
 from tempmaild.imap.dialogue import ANY, NOT_LOGGED_IN, Command, Dialogue, State
 from tempmaild.imap.replies import BAD, WRONG_CREDENTIALS, Refused
-from tempmaild.net.conversation import Line, StartTls
+from tempmaild.net.conversation import Line, Pause, StartTls
 
 if TYPE_CHECKING:
     from tempmaild.imap.grammar import Parser
@@ -116,12 +116,16 @@ def _plain(response: bytes) -> tuple[bytes, bytes]:
 
 async def _open_mailbox(s: Dialogue, name: bytes, secret: bytes) -> bytes:
     address = name.decode("utf-8", "replace")
+    limiter, client = s.shared.limiter, s.peer.address
     try:
+        await limiter.check_ban("reading", client)
         s.inbox = await s.shared.logins.login(address, secret.decode("utf-8"))
-    except (WrongCredentials, UnicodeDecodeError):
+    except (WrongCredentials, UnicodeDecodeError, Banned) as error:
         s.log.info("login-failed", address=address)
         s.failed_logins += 1
-        s.over = s.failed_logins == MOST_FAILED_LOGINS
+        s.over = s.failed_logins == MOST_FAILED_LOGINS or isinstance(error, Banned)
+        if delay := await limiter.failed_login(client):
+            await Pause(delay)
         raise Refused(*WRONG_CREDENTIALS) from None
     s.state = State.AUTHENTICATED
     s.log.info("login", address=address)
@@ -131,7 +135,7 @@ async def _open_mailbox(s: Dialogue, name: bytes, secret: bytes) -> bytes:
 COMMANDS = (
     Command(b"CAPABILITY", ANY, capability, "RFC 9051 §6.1.1"),
     Command(b"NOOP", ANY, noop, "RFC 9051 §6.1.2"),
-    Command(b"LOGOUT", ANY, logout, "RFC 9051 §6.1.3"),
+    Command(b"LOGOUT", ANY, logout, "RFC 9051 §6.1.3", uses=False),
     Command(b"ID", ANY, identify, "RFC 2971 §3.1", capability=b"ID"),
     Command(b"STARTTLS", NOT_LOGGED_IN, starttls, "RFC 9051 §6.2.1"),
     Command(b"AUTHENTICATE", NOT_LOGGED_IN, authenticate, "RFC 9051 §6.2.2", b"SASL-IR", private=True),

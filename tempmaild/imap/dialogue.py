@@ -12,7 +12,7 @@ import msgspec
 
 from tempmaild.core.mailbox import Changes
 from tempmaild.errors import NoSuchFolder
-from tempmaild.net.conversation import Drain, Session
+from tempmaild.net.conversation import Drain, Line, Session, TimedOut
 
 if TYPE_CHECKING:
     from tempmaild.core.mailbox import Entry
@@ -20,14 +20,18 @@ if TYPE_CHECKING:
     from tempmaild.imap.reading import Incoming
     from tempmaild.imap.view import View
     from tempmaild.log import Log
-    from tempmaild.net.conversation import Memory, Peer
+    from tempmaild.net.conversation import Input, Memory, Peer
     from tempmaild.service.inbox import Inbox
+    from tempmaild.service.limits import Limiter
     from tempmaild.service.logins import Logins
 
 LONGEST_LINE: Final = 65_536
 """Octets; RFC 7162 §4 asks for 8192, and the UIDs of a large folder take more."""
 
 LONGEST_LINE_BEFORE_LOGIN: Final = 8_192
+
+NEWS: Final = b"\n"
+"""Stands for news among lines; no line has this in it."""
 
 _UNDRAINED = 1 << 18
 _SLICE = 1 << 16
@@ -57,6 +61,7 @@ class Rules:
         longest_message: octets that APPEND takes.
         login_seconds: how long a client may take from connecting to logging in.
         idle_seconds: how long a client that has logged in may be silent.
+        search_seconds: how long one SEARCH may look into messages.
     """
 
     plaintext: Literal["never", "local", "always"]
@@ -64,6 +69,7 @@ class Rules:
     longest_message: int
     login_seconds: float
     idle_seconds: float
+    search_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +78,31 @@ class Shared:
 
     Attributes:
         logins: opens mailboxes.
+        limiter: looks who may try to log in.
         memory: what messages on their way in take.
         clock: tells the UTC epoch seconds.
     """
 
     rules: Rules
     logins: Logins
+    limiter: Limiter
     memory: Memory
     clock: Callable[[], float]
+
+
+class LineOrNews(Line):
+    """A line, or `NEWS` as soon as there is something to tell of the selected folder."""
+
+    __slots__ = ("_view",)
+
+    def __init__(self, limit: int, patience: float, view: View) -> None:
+        super().__init__(limit, patience)
+        self._view = view
+
+    def take(self, source: Input) -> bytes | None:
+        """Take a line; the client's wish to go on comes before any news."""
+        line = super().take(source)
+        return NEWS if line is None and self._view.news else line
 
 
 class Dialogue(Session):
@@ -137,6 +160,28 @@ class Dialogue(Session):
         rule = self.shared.rules.plaintext
         return bool(self.peer.tls) or rule == "always" or (rule == "local" and self.peer.on_this_host)
 
+    async def next_line(self, *, or_news: bool = False) -> bytes:
+        """Wait for a line; with `or_news` also for `NEWS` of the selected folder.
+
+        The client of a mailbox whose time is over learns so that very moment, and not with its next command.
+
+        Raises:
+            MailboxGone: its time is over.
+        """
+        while True:
+            silence = self.patience
+            left = self.inbox.expires_at - self.shared.clock() if self.logged_in else silence
+            patience = min(silence, max(0.0, left))
+            try:
+                if or_news and self.view is not None:
+                    return await LineOrNews(self.longest_line, patience, self.view)
+                return await Line(self.longest_line, patience)
+            except TimedOut:
+                if left >= silence:
+                    raise
+                # The end may have been put off; then the client is waited for once more.
+                await self.inbox.check_alive()
+
     def say(self, data: bytes) -> None:
         """Send `data`, and remember how much the client has to take."""
         self._undrained += len(data)
@@ -185,12 +230,16 @@ class Dialogue(Session):
     async def entries(self, uids: Sequence[int]) -> dict[int, Entry]:
         """Give entries of the selected folder by UID: those with these UIDs that are still there, and maybe more."""
         view = self.selected()
+        inbox = self.inbox
         if not view.remembers(uids):
             # What has changed meanwhile is told first, so that the entries are what the client knows.
             await self.tell_news(expunges=False)
             folder = msgspec.structs.replace(view.folder, highest_modseq=view.modseq)
-            view.remember(await self.inbox.entries(folder))
-        return view.entries
+            view.remember(await inbox.entries(folder))
+        entries = view.entries
+        if inbox.messages_end:
+            return {uid: entries[uid] for uid in uids if uid in entries and not inbox.has_ended(entries[uid])}
+        return entries
 
     async def catch_up(self) -> None:
         """Tell the news before what is there is looked at, for what came just now belongs to it.
@@ -245,6 +294,7 @@ class Command:
         private: whether there is a password in it.
         expunges: whether the client may be told of messages that are gone while it waits for the answer.
         takes_literals: whether the handler asks for the literals itself.
+        uses: whether to give it means to use the mailbox, which has to be there.
     """
 
     name: bytes
@@ -255,3 +305,4 @@ class Command:
     private: bool = False
     expunges: bool = True
     takes_literals: bool = False
+    uses: bool = True

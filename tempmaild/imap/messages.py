@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tempmaild.core.flags import SEEN, FlagChange
-from tempmaild.errors import NoSuchFolder, OutOfMemory
+from tempmaild.errors import MessageDamaged, NoSuchFolder, OutOfMemory
 from tempmaild.imap.dialogue import IN_FOLDER, LOGGED_IN, Command, Dialogue
 from tempmaild.imap.fetch_items import parse_fetch
 from tempmaild.imap.grammar import Parser, SyntaxProblem
 from tempmaild.imap.names import folder_name
-from tempmaild.imap.replies import SOME_GONE, Refused
+from tempmaild.imap.replies import DAMAGED, SOME_GONE, Refused
 from tempmaild.imap.sequence import write_set
 
 if TYPE_CHECKING:
@@ -55,10 +55,15 @@ async def _fetch(s: Dialogue, parser: Parser, *, by_uid: bool) -> bytes:
     if by_uid:
         await s.catch_up()
     indices = s.selected().indices(wanted, by_uid=by_uid)
-    sent = 0
+    sent = damaged = 0
     for start in range(0, len(indices), _BATCH):
-        sent += await _fetch_some(s, request, indices[start : start + _BATCH])
+        some = await _fetch_some(s, request, indices[start : start + _BATCH])
+        sent += some.sent
+        damaged += some.damaged
     s.fetched += sent
+    if damaged:
+        # The others were sent: one message that cannot be read hides none of them.
+        raise Refused(*DAMAGED)
     if sent < len(indices) and not by_uid:
         raise Refused(*SOME_GONE)
     return b"OK Fetched"
@@ -86,8 +91,15 @@ def _short_request(text: bytes, by_uid: bool) -> FetchRequest:
     return request
 
 
-async def _fetch_some(s: Dialogue, request: FetchRequest, indices: Sequence[int]) -> int:
-    """Send some messages; give how many of them were still there."""
+class _Fetched(NamedTuple):
+    """How many messages were sent, and how many are there but cannot be read."""
+
+    sent: int
+    damaged: int
+
+
+async def _fetch_some(s: Dialogue, request: FetchRequest, indices: Sequence[int]) -> _Fetched:
+    """Send some messages: those that are still there."""
     view = s.selected()
     folder_id = view.folder.id
     uids = [view.uids[index] for index in indices]
@@ -99,17 +111,27 @@ async def _fetch_some(s: Dialogue, request: FetchRequest, indices: Sequence[int]
         messages = [message for message in messages if message.entry.uid in summaries]
         for message in messages:
             message.summary = summaries[message.entry.uid]
-    sent = 0
+    sent, damaged = [], 0
     for message in messages:
         uid = message.entry.uid
-        if request.needs_content:
-            message.content = await s.inbox.content(folder_id, uid)
-            if message.content is None:
-                continue
+        try:
+            if request.needs_summary and message.summary is None:
+                raise MessageDamaged
+            if request.needs_content:
+                message.content = await s.inbox.content(folder_id, uid)
+                if message.content is None:
+                    continue
+        except MessageDamaged:
+            s.log.error("message-damaged", folder=folder_id, uid=uid)
+            damaged += 1
+            continue
         await _send_response(s, request.with_flags() if uid in seen_now else request, message)
         message.content = None
-        sent += 1
-    return sent
+        sent.append(uid)
+    if request.sets_seen and not view.read_only:
+        # Not before it is sent: what ends with its reading would be gone already.
+        await s.inbox.note_read(folder_id, sent)
+    return _Fetched(len(sent), damaged)
 
 
 async def _send_response(s: Dialogue, request: FetchRequest, message: Message) -> None:

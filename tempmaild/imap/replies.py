@@ -37,6 +37,7 @@ class Refused(Exception):
 
 WRONG_CREDENTIALS = Refusal(b"AUTHENTICATIONFAILED", b"Wrong address or password")
 OUR_FAULT = Refusal(b"SERVERBUG", b"Internal error")
+DAMAGED = Refusal(b"SERVERBUG", b"A message cannot be read any more")
 NO_SUCH_MESSAGE = Refusal(b"", b"There is no message of this number", BAD)
 SOME_GONE = Refusal(b"EXPUNGEISSUED", b"Some of the messages are gone")
 GONE = b"* BYE [UNAVAILABLE] This mailbox no longer exists\r\n"
@@ -58,6 +59,7 @@ REFUSALS: dict[type[errors.TempmaildError], Refusal] = {
     errors.TooManyFolders: Refusal(b"LIMIT", b"There are too many mailboxes"),
     errors.ReadOnly: Refusal(b"NOPERM", b"This login or mailbox is read-only"),
     errors.MessageTooLarge: Refusal(b"TOOBIG", b"The message is too large"),
+    errors.MessageDamaged: DAMAGED,
     errors.OutOfMemory: _LATER,
     errors.DiskFull: _LATER,
     errors.StoreFailed: _LATER,

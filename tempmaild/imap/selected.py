@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from tempmaild.errors import NoSuchFolder
-from tempmaild.imap.dialogue import IN_FOLDER, LOGGED_IN, Command, Dialogue
+from tempmaild.errors import MessageDamaged, NoSuchFolder
+from tempmaild.imap.dialogue import IN_FOLDER, LOGGED_IN, NEWS, Command, Dialogue
 from tempmaild.imap.message import Message
-from tempmaild.imap.replies import BAD, Refused
+from tempmaild.imap.replies import BAD, Refusal, Refused
 from tempmaild.imap.search import Cost
 from tempmaild.imap.search_keys import parse_search
-from tempmaild.net.conversation import Line
+from tempmaild.net.conversation import Pause
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,11 +19,10 @@ if TYPE_CHECKING:
     from tempmaild.imap.grammar import Parser
     from tempmaild.imap.search import Key
     from tempmaild.imap.view import View
-    from tempmaild.net.conversation import Input
 
 _BATCH = 100
-_NEWS: Final = b"\n"
-"""No line has this in it."""
+"""Messages whose summaries are looked at before others have their turn: a few milliseconds."""
+_TOO_LONG = Refusal(b"LIMIT", b"The search takes too long, look into fewer messages")  # RFC 5530 §3
 
 
 async def check(_: Dialogue, parser: Parser) -> bytes:
@@ -101,18 +100,27 @@ async def _search(s: Dialogue, parser: Parser) -> list[Message]:
     verdicts = [key.decide(message) for message in messages]
     undecided = [message for message, verdict in zip(messages, verdicts, strict=True) if verdict is None]
     found = [message for message, verdict in zip(messages, verdicts, strict=True) if verdict]
+    deadline = s.shared.clock() + s.shared.rules.search_seconds
     for start in range(0, len(undecided), _BATCH):
-        found += await _decide(s, key, undecided[start : start + _BATCH])
+        if start:
+            await Pause(0)
+        found += await _decide(s, key, undecided[start : start + _BATCH], deadline)
     found.sort(key=_number)
     return found
 
 
-async def _decide(s: Dialogue, key: Key, messages: Sequence[Message]) -> list[Message]:
-    """Give those that match, with more of the messages at hand."""
+async def _decide(s: Dialogue, key: Key, messages: Sequence[Message], deadline: float) -> list[Message]:
+    """Give those that match, with more of the messages at hand.
+
+    Raises:
+        Refused: it is not done by the deadline, UTC epoch seconds.
+    """
     folder_id = s.selected().folder.id
     summaries = await s.inbox.summaries(folder_id, [message.entry.uid for message in messages])
     found = []
     for message in messages:
+        if s.shared.clock() > deadline:
+            raise Refused(*_TOO_LONG)
         message.summary = summaries.get(message.entry.uid)
         if message.summary is None:
             continue
@@ -129,28 +137,15 @@ async def _decide_by_content(s: Dialogue, key: Key, message: Message) -> bool:
         # Another object, so that the content is not kept for as long as the message.
         return key.decide(Message(message.number, message.entry, message.recent, message.summary, content))
 
-    return bool(await s.inbox.examine(s.selected().folder.id, message.entry.uid, decide))
+    try:
+        return bool(await s.inbox.examine(s.selected().folder.id, message.entry.uid, decide))
+    except MessageDamaged:
+        # Nobody knows what it said; the others are found.
+        return False
 
 
 def _number(message: Message) -> int:
     return message.number
-
-
-class LineOrNews(Line):
-    """A line, or `_NEWS` as soon as there is something to tell of the selected folder."""
-
-    __slots__ = ("_view",)
-
-    def __init__(self, limit: int, patience: float, view: View | None) -> None:
-        super().__init__(limit, patience)
-        self._view = view
-
-    def take(self, source: Input) -> bytes | None:
-        """Take a line; the client's wish to go on comes before any news."""
-        line = super().take(source)
-        if line is None and self._view is not None and self._view.news:
-            return _NEWS
-        return line
 
 
 async def idle(s: Dialogue, parser: Parser) -> bytes:
@@ -161,8 +156,8 @@ async def idle(s: Dialogue, parser: Parser) -> bytes:
         s.inbox.forget()
     s.say(b"+ Waiting for news\r\n")
     while True:
-        line = await LineOrNews(s.longest_line, s.patience, s.view)
-        if line is not _NEWS:
+        line = await s.next_line(or_news=True)
+        if line is not NEWS:
             break
         await s.tell_news(expunges=True)
     if line.upper() != b"DONE":

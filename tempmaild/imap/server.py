@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tempmaild.net.conversation import Memory, Peer
+    from tempmaild.service.limits import Limiter
     from tempmaild.service.logins import Logins
     from tempmaild.settings import Settings
 
@@ -20,7 +21,7 @@ TURNED_AWAY = b"* BYE [UNAVAILABLE] Too many connections; please try again later
 
 
 def session_factory(
-    settings: Settings, logins: Logins, memory: Memory, clock: Callable[[], float]
+    settings: Settings, logins: Logins, limiter: Limiter, memory: Memory, clock: Callable[[], float]
 ) -> Callable[[Peer, str], ImapSession]:
     """Give what makes a session for a client and the session's id."""
     rules = Rules(
@@ -29,8 +30,9 @@ def session_factory(
         longest_message=settings.smtp.max_message_bytes,
         login_seconds=settings.imap.login_seconds,
         idle_seconds=settings.imap.idle_seconds,
+        search_seconds=settings.imap.search_seconds,
     )
-    shared = Shared(rules, logins, memory, clock)
+    shared = Shared(rules, logins, limiter, memory, clock)
     log = get_log("imap")
 
     def make(peer: Peer, session_id: str) -> ImapSession:

@@ -11,7 +11,7 @@ from tempmaild.imap.dialogue import LOGGED_IN, NOT_LOGGED_IN, Dialogue, State
 from tempmaild.imap.grammar import Parser, SyntaxProblem
 from tempmaild.imap.reading import Incoming
 from tempmaild.imap.replies import BAD, GONE, OUR_FAULT, WRONG_CREDENTIALS, Refusal, Refused, refusal_for, tagged
-from tempmaild.net.conversation import Flood, Interruption, Line, LineTooLong, ShuttingDown, TimedOut
+from tempmaild.net.conversation import Flood, Interruption, LineTooLong, ShuttingDown, TimedOut
 
 if TYPE_CHECKING:
     from tempmaild.imap.dialogue import Shared
@@ -64,7 +64,7 @@ class ImapSession(Dialogue):
         try:
             while not self.over:
                 try:
-                    line = await Line(self.longest_line, self.patience)
+                    line = await self.next_line()
                 except LineTooLong:
                     self.tag = b"*"
                     self.say(self._problem(_TOO_LONG))
@@ -138,6 +138,8 @@ class ImapSession(Dialogue):
         if command.private and not self.takes_passwords:
             raise Refused(*_TLS_FIRST)
         self._expunges = command.expunges
+        if self.logged_in and command.uses:
+            await self.inbox.use()
         if self.incoming is not None and not command.takes_literals:
             await self.incoming.read_all()
         return await command.handler(self, parser)

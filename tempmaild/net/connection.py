@@ -17,6 +17,7 @@ from twisted.internet.protocol import Protocol, ServerFactory, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from tempmaild.errors import Banned, TooFast
 from tempmaild.net.conversation import (
     Drain,
     Input,
@@ -31,7 +32,7 @@ from tempmaild.net.conversation import (
 from tempmaild.net.proxy import ProxyHeader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from twisted.internet.interfaces import IAddress
 
@@ -52,6 +53,10 @@ _LINGER = 10.0
 reset the connection."""
 
 
+async def _admit_all(_address: str) -> float:
+    return 0.0
+
+
 @dataclass(frozen=True)
 class Service:
     """One protocol as it is offered on a listener.
@@ -59,10 +64,12 @@ class Service:
     Attributes:
         name: what the log calls it, such as "smtp".
         make_session: makes the session for a new client, which the log calls by the given id.
-        turned_away: what a client is told when there are too many connections.
+        turned_away: what a client is told when there are too many connections, or its network is banned.
         certificate: None when TLS is not offered.
         implicit_tls: whether TLS starts at once (RFC 8314 §3).
         proxies: networks whose connections begin with a PROXY header.
+        admit: looks whether a client of this address may come now, and for how many seconds it is kept waiting first;
+            raises `TooFast` or `Banned` when it may not.
     """
 
     name: str
@@ -73,6 +80,7 @@ class Service:
     certificate: Certificate | None = None
     implicit_tls: bool = False
     proxies: Sequence[Network] = field(default=())
+    admit: Callable[[str], Awaitable[float]] = _admit_all
 
 
 @implementer(IHalfCloseableProtocol, IHandshakeListener, IPushProducer)
@@ -192,9 +200,16 @@ class Connection(Protocol):
         self._network = service.gate.enter(self._address)
         if self._network is None:
             service.log.warning("too-many-connections", client=self._address)
-            if not service.implicit_tls:
-                self.transport.write(service.turned_away)
+            self._turn_away()
             return
+        try:
+            delay = await service.admit(self._address)
+        except (Banned, TooFast) as error:
+            service.log.info("turned-away", client=self._address, reason=type(error).__name__, text=error)
+            self._turn_away()
+            return
+        if delay:
+            await Pause(delay)
         peer = Peer(self._address, on_this_host=_is_on_this_host(self._address))
         session = service.make_session(peer, self._listener.next_session_id())
         session.wake = self._wake
@@ -202,6 +217,10 @@ class Connection(Protocol):
         if service.implicit_tls:
             await StartTls()
         await session.converse()
+
+    def _turn_away(self) -> None:
+        if not self._service.implicit_tls:
+            self.transport.write(self._service.turned_away)
 
     def _wake(self) -> None:
         if isinstance(self._waits_for, Take) and not self._running:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from select import EPOLLIN
 from typing import Any
 
@@ -13,8 +14,13 @@ from twisted.python import log
 class ShortEPollReactor(EPollReactor):
     """Calls a descriptor that can be read without setting a logging context first, which nothing here looks at.
 
-    That context costs as much as the whole reading of a command, for every event.
+    That context costs as much as the whole reading of a command, for every event. It times by a clock that nobody can
+    set: Twisted's own timers would all stand still when the host's clock is set back.
     """
+
+    def seconds(self) -> float:
+        """Give the time that delayed calls go by, in seconds from any beginning."""
+        return time.monotonic()
 
     def doPoll(self, timeout: float | None) -> None:  # noqa: N802 - the name that Twisted calls
         """Wait for events, and have them handled."""

@@ -28,7 +28,8 @@ class Hub:
 
     def publish(self, folder_ids: Iterable[int] | None) -> None:
         """Tell the watchers of these folders, of all folders when it is None."""
-        for folder_id in list(self._watchers) if folder_ids is None else folder_ids:
+        # What is no folder comes first (`store.transaction`): who then looks into a folder finds what it is to know.
+        for folder_id in sorted(self._watchers if folder_ids is None else folder_ids):
             # A notice may end its own watching.
             for notice in list(self._watchers.get(folder_id, ())):
                 notice()

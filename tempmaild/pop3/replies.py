@@ -27,6 +27,7 @@ REFUSALS: dict[type[errors.TempmaildError], bytes] = {
     errors.NoSuchFolder: GONE,
     errors.ReadOnly: b"-ERR this login may not remove messages\r\n",
     errors.StoreFailed: _LATER,
+    errors.MessageDamaged: b"-ERR [SYS/PERM] this message cannot be read any more\r\n",
     errors.OutOfMemory: _LATER,
     errors.DiskFull: _LATER,
     errors.TooManyLogins: _LATER,

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tempmaild.net.conversation import Peer
+    from tempmaild.service.limits import Limiter
     from tempmaild.service.logins import Logins
     from tempmaild.settings import Settings
 
@@ -19,7 +20,7 @@ TURNED_AWAY = b"-ERR [SYS/TEMP] Too many connections; please try again later\r\n
 
 
 def session_factory(
-    settings: Settings, logins: Logins, clock: Callable[[], float]
+    settings: Settings, logins: Logins, limiter: Limiter, clock: Callable[[], float]
 ) -> Callable[[Peer, str], Pop3Session]:
     """Give what makes a session for a client and the session's id."""
     rules = Rules(
@@ -32,6 +33,7 @@ def session_factory(
     log = get_log("pop3")
 
     def make(peer: Peer, session_id: str) -> Pop3Session:
-        return Pop3Session(peer, session_id, log.bind(session=session_id, peer=peer.address), rules, logins, clock)
+        session_log = log.bind(session=session_id, peer=peer.address)
+        return Pop3Session(peer, session_id, session_log, rules, logins, limiter, clock)
 
     return make

@@ -6,8 +6,17 @@ import enum
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from tempmaild.core.lifetime import FOREVER
 from tempmaild.core.mailbox import INBOX
-from tempmaild.errors import MailboxGone, MaildropLocked, ReadOnly, TempmaildError, WrongCredentials
+from tempmaild.errors import (
+    Banned,
+    MailboxGone,
+    MaildropLocked,
+    MessageDamaged,
+    ReadOnly,
+    TempmaildError,
+    WrongCredentials,
+)
 from tempmaild.net.conversation import (
     Drain,
     Flood,
@@ -29,6 +38,7 @@ if TYPE_CHECKING:
     from tempmaild.log import Log
     from tempmaild.net.conversation import Peer
     from tempmaild.service.inbox import Inbox
+    from tempmaild.service.limits import Limiter
     from tempmaild.service.logins import Logins
 
 MOST_FAILED_LOGINS = 3
@@ -74,10 +84,15 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command: the states in which it is allowed and what it does with its argument."""
+    """A command: the states in which it is allowed and what it does with its argument.
+
+    Attributes:
+        uses: whether, after the login, it is carried out only while the mailbox is there.
+    """
 
     states: frozenset[State]
     handler: Callable[[Pop3Session, bytes], Awaitable[None]]
+    uses: bool = True
 
 
 class Pop3Session(Session):
@@ -89,6 +104,7 @@ class Pop3Session(Session):
         log: where its lines go.
         rules: what the operator decided.
         logins: opens mailboxes.
+        limiter: looks who may try to log in.
         clock: tells the UTC epoch seconds.
     """
 
@@ -97,11 +113,19 @@ class Pop3Session(Session):
     _maildrop: Maildrop
 
     def __init__(
-        self, peer: Peer, session_id: str, log: Log, rules: Rules, logins: Logins, clock: Callable[[], float]
+        self,
+        peer: Peer,
+        session_id: str,
+        log: Log,
+        rules: Rules,
+        logins: Logins,
+        limiter: Limiter,
+        clock: Callable[[], float],
     ) -> None:
         super().__init__(peer, session_id, log)
         self._rules = rules
         self._logins = logins
+        self._limiter = limiter
         self._clock = clock
         self._login_deadline = clock() + rules.login_seconds
         self._state = State.AUTHORIZATION
@@ -109,7 +133,9 @@ class Pop3Session(Session):
         self._name = ""
         self._failed_logins = 0
         self._undrained = 0
-        self._retrieved = self._removed = 0
+        # UIDs of messages that were sent whole.
+        self._retrieved: set[int] = set()
+        self._removed = 0
 
     def say(self, data: bytes) -> None:
         """Send `data`, and remember how much the client has to take."""
@@ -130,7 +156,7 @@ class Pop3Session(Session):
         finally:
             if self._state is State.TRANSACTION:
                 self._inbox.close()
-                self.log.info("session-end", retrieved=self._retrieved, removed=self._removed)
+                self.log.info("session-end", retrieved=len(self._retrieved), removed=self._removed)
 
     async def _answer_line(self) -> None:
         try:
@@ -164,6 +190,8 @@ class Pop3Session(Session):
 
     async def _perform(self, command: Command, argument: bytes) -> None:
         try:
+            if self._state is State.TRANSACTION and command.uses:
+                await self._inbox.use()
             await command.handler(self, argument)
         except grammar.Malformed as problem:
             self.say(replies.no(str(problem)))
@@ -241,15 +269,17 @@ class Pop3Session(Session):
                 return
         identity, name, password = grammar.plain(b"" if response == b"=" else response)
         if identity not in {"", name}:
-            self._refuse_login(name)
+            await self._refuse_login(name)
         else:
             await self._log_in(name, password)
 
     async def _log_in(self, name: str, password: str) -> None:
         try:
+            await self._limiter.check_ban("reading", self.peer.address)
             inbox = await self._logins.login(name, password)
-        except WrongCredentials:
-            self._refuse_login(name)
+        except (WrongCredentials, Banned) as error:
+            self._over = isinstance(error, Banned)
+            await self._refuse_login(name)
             return
         try:
             await _lock_maildrop(inbox)
@@ -263,11 +293,13 @@ class Pop3Session(Session):
         self.log.info("login", address=inbox.mailbox.address)
         self.say(replies.ok(f"{self._maildrop.count} messages"))
 
-    def _refuse_login(self, name: str) -> None:
+    async def _refuse_login(self, name: str) -> None:
         self.log.info("login-failed", address=name[:256])
-        self.say(replies.WRONG_CREDENTIALS)
         self._failed_logins += 1
-        self._over = self._failed_logins >= MOST_FAILED_LOGINS
+        self._over |= self._failed_logins >= MOST_FAILED_LOGINS
+        if delay := await self._limiter.failed_login(self.peer.address):
+            await Pause(delay)
+        self.say(replies.WRONG_CREDENTIALS)
 
     # Both states
 
@@ -283,21 +315,27 @@ class Pop3Session(Session):
         self.say(replies.lines(b"+OK", capabilities))
 
     def _expire(self) -> bytes:
-        """Whole days that every message is sure to stay. RFC 2449 §6.7.
+        """Whole days that a message is sure to stay, once it has arrived. RFC 2449 §6.7.
 
         Lifetimes are minutes or days, so before the login nothing is sure.
         """
         if self._state is State.AUTHORIZATION:
             return b"EXPIRE 0 USER"
-        return b"EXPIRE %d" % (max(0.0, self._inbox.mailbox.expires_at - self._clock()) // _DAY)
+        lifetime, ends_at = self._inbox.mailbox.lifetime, self._inbox.expires_at
+        times = [] if ends_at == FOREVER else [ends_at - self._clock()]
+        if lifetime.retention:
+            times.append(lifetime.retention)
+        if lifetime.after_reading is not None:
+            # 0 says what it means for POP3: what was retrieved goes with QUIT.
+            times.append(lifetime.after_reading)
+        return b"EXPIRE %d" % (min(times) // _DAY) if times else b"EXPIRE NEVER"
 
     async def _quit(self, argument: bytes) -> None:
         grammar.nothing(argument)
         self._over = True
-        if self._state is State.TRANSACTION and (uids := self._maildrop.deleted_uids()):
+        if self._state is State.TRANSACTION:
             try:
-                # Whatever is not among the result was gone before.
-                self._removed = len(await self._inbox.remove(self._maildrop.folder_id, uids))
+                await self._update()
             except MailboxGone:
                 raise
             except Exception as error:  # whatever it is, the client is told that mail is still there
@@ -305,6 +343,15 @@ class Pop3Session(Session):
                 self.say(replies.NOT_REMOVED)
                 return
         self.say(replies.ok("bye"))
+
+    async def _update(self) -> None:
+        """Remove what is marked; what was retrieved, and stays, has now been read."""
+        await self._inbox.use()
+        folder_id, deleted = self._maildrop.folder_id, self._maildrop.deleted_uids()
+        if deleted:
+            # Whatever is not among the result was gone before.
+            self._removed = len(await self._inbox.remove(folder_id, deleted))
+        await self._inbox.note_read(folder_id, sorted(self._retrieved.difference(deleted)))
 
     # The TRANSACTION state
 
@@ -330,15 +377,20 @@ class Pop3Session(Session):
     async def _retr(self, argument: bytes) -> None:
         number = grammar.number(argument)
         content = await self._content(number)
-        self._retrieved += 1
         await self._send(b"+OK %d octets\r\n" % self._maildrop.size(number), content)
+        self._retrieved.add(self._maildrop.uid(number))
 
     async def _top(self, argument: bytes) -> None:
         number, lines = grammar.number_and_lines(argument)
         await self._send(b"+OK\r\n", top(await self._content(number), lines))
 
     async def _content(self, number: int) -> bytes:
-        content = await self._inbox.content(self._maildrop.folder_id, self._maildrop.uid(number))
+        folder_id, uid = self._maildrop.folder_id, self._maildrop.uid(number)
+        try:
+            content = await self._inbox.content(folder_id, uid)
+        except MessageDamaged:
+            self.log.error("message-damaged", folder=folder_id, uid=uid)
+            raise
         if content is None:
             # Somebody else has removed it since the login.
             raise NoSuchMessage
@@ -375,7 +427,7 @@ class Pop3Session(Session):
         b"PASS": Command(AUTHORIZATION, _pass),  # RFC 1939 §7
         b"AUTH": Command(AUTHORIZATION, _auth),  # RFC 5034 §4
         b"CAPA": Command(ANY, _capa),  # RFC 2449 §5
-        b"QUIT": Command(ANY, _quit),  # RFC 1939 §6
+        b"QUIT": Command(ANY, _quit, uses=False),  # RFC 1939 §6
         b"STAT": Command(TRANSACTION, _stat),  # RFC 1939 §5
         b"LIST": Command(TRANSACTION, _list),  # RFC 1939 §5
         b"RETR": Command(TRANSACTION, _retr),  # RFC 1939 §5

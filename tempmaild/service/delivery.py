@@ -4,26 +4,41 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from tempmaild.core import address as addresses
 from tempmaild.core.delivery import Opening, Recipient
 from tempmaild.core.lifetime import FOREVER
-from tempmaild.core.policy import ROLES
 from tempmaild.errors import DomainDisabled, InvalidAddress, MailboxFull, NoSuchDomain, NoSuchMailbox
 from tempmaild.service.content import normalised
 from tempmaild.store.messages import Deliver
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from tempmaild.core.mailbox import Domain
     from tempmaild.service.directory import Directory
+    from tempmaild.service.limits import Limiter
     from tempmaild.service.room import Room
     from tempmaild.store.access import Access
     from tempmaild.store.queries import Queries
 
 
+_POSTMASTER = "postmaster"
+
+
 class Deliveries:
-    """Takes mail for the mailboxes of this host; it relays nothing and sends nothing back."""
+    """Takes mail for the mailboxes of this host; it relays nothing and sends nothing back.
+
+    Args:
+        operator: the address whose mailbox takes mail to reserved names where the domain names none; "" for nobody.
+
+    Attributes:
+        limiter: holds those who bring mail to the limits.
+
+    Raises:
+        InvalidAddress: the operator's is none.
+    """
 
     def __init__(
         self,
@@ -33,13 +48,15 @@ class Deliveries:
         clock: Callable[[], float],
         room: Room,
         operator: str,
+        limiter: Limiter,
     ) -> None:
+        self.limiter = limiter
         self._access = access
         self._queries = queries
         self._directory = directory
         self._clock = clock
         self._room = room
-        self._operator = operator
+        self._operator = addresses.normalise(operator) if operator else ""
 
     def check_room(self) -> None:
         """Make sure that a message can be taken.
@@ -68,25 +85,74 @@ class Deliveries:
         except InvalidAddress:
             raise NoSuchMailbox(f"{local_part}@{domain_name}") from None
         address = f"{name}@{addresses.normalise_domain(domain_name)}"
-        for candidate in self._candidates(domain, name, address):
-            found = await self._access.read(self._queries.recipient, candidate)
+        found = await self._first_alive(self._candidates(domain, name, address))
+        if found is None:
+            opening = self._opening(domain, name, address)
+            if await self._access.read(self._queries.recipient, address):
+                # One that has expired is still being erased; in a minute there is room for its successor.
+                raise MailboxFull(address)
+            return opening
+        largest = domain.policy.largest_message
+        return await self._with_room(msgspec.structs.replace(found, largest=largest) if largest else found)
+
+    async def postmaster(self, host: str) -> Recipient:
+        """Find who takes mail for `<postmaster>`, without a domain, which always means this host (RFC 5321 §4.5.1).
+
+        Args:
+            host: the name of this host, which need not be one of our domains.
+
+        Raises:
+            NoSuchMailbox: nobody does.
+            MailboxFull: the mailbox holds as many messages as it may.
+        """
+        found = await self._first_alive(self._postmasters(await self._directory.find(host), host))
+        if found is None:
+            raise NoSuchMailbox(f"{_POSTMASTER}@{host}")
+        return await self._with_room(found)
+
+    async def without_postmaster(self, host: str) -> list[str]:
+        """Give those of our domains, and of this host's name, whose mail for postmaster nobody reads."""
+        domains = await self._access.read(self._queries.domains)
+        names: dict[str, Domain | None] = {domain.name: domain for domain in domains if domain.enabled}
+        names.setdefault(host, await self._directory.find(host))
+        return [n for n, domain in names.items() if not await self._first_alive(self._postmasters(domain, n))]
+
+    async def _first_alive(self, candidates: Iterable[str]) -> Recipient | None:
+        for address in candidates:
+            found = await self._access.read(self._queries.recipient, address)
             if found and self._clock() < found.expires_at:
-                if not await self._access.read(self._queries.has_room, found):
-                    raise MailboxFull(address)
                 return found
-        if domain.kind == "open" and name not in ROLES:
-            return self._opening(domain, address)
-        raise NoSuchMailbox(address)
+        return None
+
+    async def _with_room(self, recipient: Recipient) -> Recipient:
+        if not await self._access.read(self._queries.has_room, recipient):
+            raise MailboxFull(recipient.address)
+        return recipient
 
     def _candidates(self, domain: Domain, name: str, address: str) -> Iterator[str]:
         """Give the addresses whose mailboxes may take the mail, the likeliest first."""
         yield address
-        if name in ROLES:
+        if domain.policy.reserves(name):
             yield from filter(None, (domain.policy.operator, self._operator))
-        elif domain.kind == "catch-all" and domain.policy.catch_all:
+        if domain.policy.catch_all:
             yield domain.policy.catch_all
 
-    def _opening(self, domain: Domain, address: str) -> Recipient:
+    def _postmasters(self, domain: Domain | None, name: str) -> Iterator[str]:
+        address = f"{_POSTMASTER}@{name}"
+        return self._candidates(domain, _POSTMASTER, address) if domain else filter(None, (address, self._operator))
+
+    def _opening(self, domain: Domain, name: str, address: str) -> Recipient:
+        """Give a mailbox that is made when the mail arrives.
+
+        Raises:
+            NoSuchMailbox: none can be.
+        """
+        if domain.kind != "open" or domain.policy.reserves(name):
+            raise NoSuchMailbox(address)
+        try:
+            addresses.check_new_local_part(name)
+        except InvalidAddress:
+            raise NoSuchMailbox(address) from None
         lifetime = self._directory.lifetime(domain)
         return Recipient(
             address,
@@ -97,6 +163,7 @@ class Deliveries:
             replaces_oldest=lifetime.when_full == "oldest",
             retention=lifetime.retention,
             opening=Opening(domain.id, addresses.skeleton(address), lifetime),
+            largest=domain.policy.largest_message,
         )
 
     async def deliver(self, content: bytes, recipients: Sequence[Recipient]) -> list[Recipient]:

@@ -5,33 +5,36 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tempmaild.core import address as addresses
-from tempmaild.errors import InvalidAddress
+from tempmaild.core.policy import usual_lifetime
+from tempmaild.errors import InvalidAddress, StoreFailed
 from tempmaild.store.transaction import SETTINGS
 
 if TYPE_CHECKING:
     from tempmaild.core.lifetime import Lifetime
     from tempmaild.core.mailbox import Domain
+    from tempmaild.core.policy import Kind
     from tempmaild.notify.hub import Hub
     from tempmaild.store.access import Access
     from tempmaild.store.queries import Queries
 
-_WILDCARD = "*."
+_WILDCARD = addresses.WILDCARD
 
 
 class Directory:
     """All domains by name and id; what others change is known within a second.
 
     Args:
-        lifetime: of a new mailbox, where its domain says nothing else.
+        lifetime: seconds that a new mailbox lives, where its domain says nothing else.
     """
 
-    def __init__(self, access: Access, queries: Queries, hub: Hub, lifetime: Lifetime) -> None:
+    def __init__(self, access: Access, queries: Queries, hub: Hub, lifetime: int) -> None:
         self._lifetime = lifetime
         self._access = access
         self._queries = queries
         self._version = -1
         self._doubtful = True
         self._by_name: dict[str, Domain] = {}
+        self._wildcards: dict[str, Domain] = {}
         self._by_id: dict[int, Domain] = {}
         hub.watch(SETTINGS, self._doubt)
 
@@ -64,23 +67,35 @@ class Directory:
 
     def lifetime(self, domain: Domain) -> Lifetime:
         """Give the lifetime of a new mailbox of this domain, if nobody asks for another."""
-        return domain.policy.lifetime or self._lifetime
+        return domain.policy.lifetime or self.usual_lifetime(domain.kind, domain.policy.longest)
+
+    def usual_lifetime(self, kind: Kind, longest: int = 0) -> Lifetime:
+        """Give the lifetime of a new mailbox of a domain that says no more of it than how long it may be at most."""
+        return usual_lifetime(kind, min(self._lifetime, longest or self._lifetime))
 
     def _nearest(self, name: str) -> Domain | None:
         domain = self._by_name.get(name)
         while domain is None and "." in name:
             name = name.partition(".")[2]
-            domain = self._by_name.get(_WILDCARD + name)
+            domain = self._wildcards.get(name)
         return domain
 
     def _doubt(self) -> None:
         self._doubtful = True
 
     async def _look_again(self) -> None:
-        version = await self._access.read(self._queries.counter, "settings")
-        if version != self._version:
-            domains = await self._access.read(self._queries.domains)
-            self._by_name = {domain.name: domain for domain in domains}
+        # A notice that comes while this waits for the database makes all doubtful again.
+        self._doubtful = False
+        try:
+            version = await self._access.read(self._queries.counter, "settings")
+            if version > self._version:
+                domains = await self._access.read(self._queries.domains)
+        except StoreFailed:
+            self._doubtful = True
+            raise
+        # Two may look at the same time; the one that read first may be the last to get here.
+        if version > self._version:
+            self._by_name = {d.name: d for d in domains if not d.name.startswith(_WILDCARD)}
+            self._wildcards = {d.name.removeprefix(_WILDCARD): d for d in domains if d.name.startswith(_WILDCARD)}
             self._by_id = {domain.id: domain for domain in domains}
             self._version = version
-        self._doubtful = False

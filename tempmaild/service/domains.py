@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from tempmaild.core import address as addresses
 from tempmaild.core.policy import Policy
-from tempmaild.errors import NoSuchDomain
+from tempmaild.errors import InvalidValue, NoSuchDomain
 from tempmaild.store.mailboxes import AddDomain, ChangeDomain, RemoveDomain
 
 if TYPE_CHECKING:
     from tempmaild.core.mailbox import Domain
     from tempmaild.core.policy import Kind
+    from tempmaild.service.directory import Directory
     from tempmaild.store.access import Access
     from tempmaild.store.queries import Queries
 
@@ -19,9 +22,10 @@ if TYPE_CHECKING:
 class Domains:
     """What the operator can do with domains. `actor` is whom the audit log names."""
 
-    def __init__(self, access: Access, queries: Queries) -> None:
+    def __init__(self, access: Access, queries: Queries, directory: Directory) -> None:
         self._access = access
         self._queries = queries
+        self._directory = directory
 
     async def add(
         self, name: str, kind: Kind = "claimed", *, sealed: bool = True, policy: Policy | None = None, actor: str = ""
@@ -33,9 +37,10 @@ class Domains:
             DomainExists: it is there, or one that looks like it.
             InvalidValue: the policy is impossible.
         """
-        name = normalise_pattern(name)
+        name = addresses.normalise_pattern(name)
+        policy = await self._checked(name, kind, policy or Policy())
         return await self._access.write(
-            AddDomain(name, kind, sealed=sealed and kind != "open", policy=policy or Policy(), actor=actor)
+            AddDomain(name, kind, sealed=sealed and kind != "open", policy=policy, actor=actor)
         )
 
     async def list_all(self) -> list[Domain]:
@@ -49,7 +54,7 @@ class Domains:
             InvalidAddress: the name is no domain name.
             NoSuchDomain: it is not there.
         """
-        domain = await self._access.read(self._queries.domain, normalise_pattern(name))
+        domain = await self._access.read(self._queries.domain, addresses.normalise_pattern(name))
         if domain is None:
             raise NoSuchDomain(name)
         return domain
@@ -59,9 +64,14 @@ class Domains:
 
         Raises:
             NoSuchDomain: it was removed.
+            DomainInUse: it has mailboxes and would become open, or stop being open.
             InvalidValue: the policy is impossible.
         """
-        return await self._access.write(ChangeDomain(domain, actor))
+        policy = await self._checked(domain.name, domain.kind, domain.policy)
+        sealed = domain.sealed and domain.kind != "open"
+        return await self._access.write(
+            ChangeDomain(msgspec.structs.replace(domain, sealed=sealed, policy=policy), actor)
+        )
 
     async def remove(self, name: str, actor: str = "") -> None:
         """Take no more mail for a domain.
@@ -70,14 +80,18 @@ class Domains:
             NoSuchDomain: it is not there.
             DomainInUse: it has mailboxes.
         """
-        await self._access.write(RemoveDomain(normalise_pattern(name), actor))
+        await self._access.write(RemoveDomain(addresses.normalise_pattern(name), actor))
 
+    async def _checked(self, name: str, kind: Kind, policy: Policy) -> Policy:
+        """Check a policy; the mailboxes that it names need not exist yet, but their domains.
 
-def normalise_pattern(name: str) -> str:
-    """Give the name of a domain, or "*." and one, in the form under which it is kept.
-
-    Raises:
-        InvalidAddress: it is none.
-    """
-    wildcard = "*." if name.startswith("*.") else ""
-    return wildcard + addresses.normalise_domain(name.removeprefix("*."))
+        Raises:
+            InvalidValue: it is impossible.
+        """
+        policy = policy.checked(kind)
+        for field in ("catch_all", "operator"):
+            address: str = getattr(policy, field)
+            host = address.rpartition("@")[2]
+            if address and not addresses.covers(name, host) and not await self._directory.find(host):
+                raise InvalidValue(field, f"{address} is not on this host")
+        return policy

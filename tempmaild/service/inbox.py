@@ -4,32 +4,37 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
+import msgspec
+
 from tempmaild.core.flags import DELETED
-from tempmaild.core.mailbox import FOLDER_SEPARATOR, INBOX
+from tempmaild.core.mailbox import FOLDER_SEPARATOR, INBOX, Changes
 from tempmaild.errors import (
     FolderExists,
     FolderRefused,
     MailboxGone,
     MaildropLocked,
+    MessageDamaged,
     MessageTooLarge,
     NoSuchFolder,
     NoSuchMailbox,
     ReadOnly,
+    StoreFailed,
 )
 from tempmaild.service.content import normalised
+from tempmaild.store.lifetimes import UseMailbox
 from tempmaild.store.mailboxes import CreateFolder, DeleteFolder, RenameFolder, Subscribe
-from tempmaild.store.messages import Append, ChangeFlags, Copy, Move, Remove
+from tempmaild.store.messages import Append, ChangeFlags, Copy, ExpireRead, Move, Remove
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tempmaild.core.flags import FlagChange, Flags
-    from tempmaild.core.mailbox import Changes, Entry, Folder, Mailbox, Placement
+    from tempmaild.core.mailbox import Entry, Folder, Mailbox, Placement
     from tempmaild.core.sealing import Opener
     from tempmaild.core.summary import Summary
     from tempmaild.service.logins import Logins
     from tempmaild.store.messages import FlagResult
-    from tempmaild.store.queries import Lock, Queries
+    from tempmaild.store.queries import Lock, Queries, Sealed
     from tempmaild.store.transaction import Change
 
 T = TypeVar("T")
@@ -41,6 +46,9 @@ _MANY = 2000
 
 _SMALL = 16 << 10
 """Octets of a message that a session may keep because it was asked for last."""
+
+_NOTED_EVERY = 60
+"""Seconds after which a further use in one session is noted on the disk, where the mailbox has an idle time."""
 
 
 class LastMessage:
@@ -56,19 +64,31 @@ class LastMessage:
 class Inbox:
     """One mailbox as the holder of its secret may use it.
 
-    Every method raises `MailboxGone` once the mailbox has expired or was destroyed, and those that change something
-    raise `ReadOnly` when the secret only lets read.
+    Every method raises `MailboxGone` once the mailbox has expired or was destroyed, or the secret was revoked; those
+    that change something raise `ReadOnly` when the secret only lets read. A message whose own time is over is as good
+    as removed, though the sweep has yet to come.
+
+    Args:
+        generation: that of `Logins` before the mailbox was looked up.
+
+    Attributes:
+        expires_at: as far as is known here; UTC epoch seconds. It may have been put off since.
+        messages_end: whether messages may end before the mailbox does.
     """
 
-    def __init__(self, logins: Logins, mailbox: Mailbox, lock: Lock, opener: Opener | None) -> None:
+    def __init__(self, logins: Logins, mailbox: Mailbox, lock: Lock, opener: Opener | None, generation: int) -> None:
         self.mailbox = mailbox
         self.read_only = lock.read_only
+        self.expires_at = mailbox.expires_at
+        lifetime = mailbox.lifetime
+        self.messages_end = bool(lifetime.retention) or lifetime.after_reading is not None
         self._lock = lock
         self._opener = opener
         self._logins = logins
         self._access = logins.access
         self._queries = logins.queries
-        self._expires_at = mailbox.expires_at
+        self._generation = generation
+        self._use_noted = float("-inf")
         self._last = LastMessage()
         self._watched: tuple[int, Callable[[], None]] | None = None
         self._has_maildrop = False
@@ -80,15 +100,49 @@ class Inbox:
             self._logins.locked_maildrops.discard(self.mailbox.id)
             self._has_maildrop = False
 
+    # The mailbox's time
+
+    async def use(self) -> None:
+        """Begin whatever somebody does with the mailbox: it is still there, and its idle time begins anew.
+
+        Not for what happens by itself, such as news of mail that has arrived.
+        """
+        await self.check_alive()
+        idle = self.mailbox.lifetime.idle
+        if not idle:
+            return
+        now = self._logins.clock()
+        if now - self._use_noted < min(_NOTED_EVERY, idle / 10):
+            return
+        try:
+            await self._access.write(UseMailbox(self.mailbox.id, idle))
+        except StoreFailed:
+            # What can be read can be read all the same; the next use will be noted.
+            return
+        self._use_noted = now
+        await self._check_exists()
+
+    async def check_alive(self) -> None:
+        """See whether the mailbox is still there, without a query while nothing speaks against it."""
+        if self._generation != self._logins.generation or self._logins.clock() >= self.expires_at:
+            # It may have been destroyed or shortened meanwhile, and it may have been extended.
+            await self._check_exists()
+
+    async def is_owners(self) -> bool:
+        """Tell whether the secret is the owner's, not a further one."""
+        await self.check_alive()
+        credentials = await self._access.read(self._queries.credentials, self.mailbox.id)
+        return any(c.id == self._lock.credential_id and c.kind == "owner" for c in credentials)
+
     # Folders
 
     async def folders(self) -> list[Folder]:
         """Give all folders by name."""
-        await self._check_alive()
+        await self.check_alive()
         folders = await self._access.read(self._queries.folders, self.mailbox.id)
         if not folders:
             raise MailboxGone(self.mailbox.address)
-        return folders
+        return await self._without_ended(folders)
 
     async def folder(self, name: str) -> Folder:
         """Give the folder of this name.
@@ -96,12 +150,14 @@ class Inbox:
         Raises:
             NoSuchFolder: there is none.
         """
-        await self._check_alive()
+        await self.check_alive()
         try:
-            return await self._access.read(self._queries.folder, self.mailbox.id, _folder_name(name))
+            folder = await self._access.read(self._queries.folder, self.mailbox.id, _folder_name(name))
         except NoSuchFolder:
             await self._check_exists()
             raise
+        (folder,) = await self._without_ended([folder])
+        return folder
 
     async def create_folder(self, name: str) -> Folder:
         """Make a folder, and those above it that are missing.
@@ -156,7 +212,7 @@ class Inbox:
 
     async def entries(self, folder: Folder) -> list[Entry]:
         """Give the messages of a folder by ascending UID."""
-        await self._check_alive()
+        await self.check_alive()
         entries = self._logins.listings.get(folder)
         if entries is None:
             read = self._access.read_long if folder.messages > _MANY else self._access.read
@@ -164,55 +220,84 @@ class Inbox:
             self._logins.listings.put(folder, entries)
         if not entries:
             await self._check_exists()
-        return entries
+        return [entry for entry in entries if not self.has_ended(entry)] if self.messages_end else entries
+
+    def has_ended(self, entry: Entry) -> bool:
+        """Tell whether a message's own time is over."""
+        return self._logins.clock() >= entry.expires_at
 
     async def changes(self, folder_id: int, since: int) -> Changes:
-        """Give what has happened in a folder since a modification sequence.
+        """Give what has happened in a folder since a modification sequence; a message that has ended is gone.
 
         Raises:
             NoSuchFolder: it was deleted.
         """
-        await self._check_alive()
+        await self.check_alive()
         try:
-            return await self._access.read(self._queries.changes, folder_id, since)
+            changes = await self._access.read(self._queries.changes, folder_id, since)
         except NoSuchFolder:
             await self._check_exists()
             raise
+        if self.messages_end and (ended := {entry.uid for entry in changes.changed if self.has_ended(entry)}):
+            changed = tuple(entry for entry in changes.changed if entry.uid not in ended)
+            changes = Changes(changed, tuple(sorted(ended.union(changes.gone))), changes.highest_modseq)
+        return changes
 
-    async def summaries(self, folder_id: int, uids: Sequence[int]) -> dict[int, Summary]:
-        """Give the summaries of those messages that are still there; ask for at most 500 at once."""
+    async def summaries(self, folder_id: int, uids: Sequence[int]) -> dict[int, Summary | None]:
+        """Give the summaries of those messages that are still there; ask for at most 500 at once.
+
+        None for what cannot be read, because it was damaged or tampered with.
+        """
         if len(uids) == 1 and (summary := self._last.summaries.get((folder_id, uids[0]))):
             await self._check_exists()
             return {uids[0]: summary}
-        await self._check_alive()
-        kept = await self._access.read(self._queries.summaries, folder_id, uids)
+        await self.check_alive()
+        kept = await self._access.read(self._queries.summaries, folder_id, uids, self._now())
         if not kept:
             await self._check_exists()
-        summaries = {uid: sealed.summary(self._opener) for uid, sealed in kept.items()}
-        if len(uids) == 1:
-            self._last.summaries = {(folder_id, uid): summary for uid, summary in summaries.items()}
+        summaries = {uid: _summary(sealed, self._opener) for uid, sealed in kept.items()}
+        if len(uids) == 1 and not self.messages_end:
+            self._last.summaries = {(folder_id, uid): summary for uid, summary in summaries.items() if summary}
         return summaries
 
     async def content(self, folder_id: int, uid: int) -> bytes | None:
-        """Give a message as it arrived, None when it is gone."""
+        """Give a message as it arrived, None when it is gone.
+
+        Raises:
+            MessageDamaged: it cannot be read, because it was damaged or tampered with.
+        """
         last = self._last.contents.get((folder_id, uid))
         if last is not None:
             await self._check_exists()
             return last
-        await self._check_alive()
-        kept = await self._access.read(self._queries.content, folder_id, uid)
+        await self.check_alive()
+        kept = await self._access.read(self._queries.content, folder_id, uid, self._now())
         if kept is None:
             await self._check_exists()
             return None
         content = kept.content(self._opener)
-        if len(content) <= _SMALL:
+        if len(content) <= _SMALL and not self.messages_end:
             self._last.contents = {(folder_id, uid): content}
         return content
 
     async def examine(self, folder_id: int, uid: int, look: Callable[[bytes], T]) -> T | None:
-        """Have `look` work on a message where it holds nobody up, however large that is; None when it is gone."""
-        await self._check_alive()
-        return await self._access.read_long(_examine, self._queries, self._opener, folder_id, uid, look)
+        """Have `look` work on a message where it holds nobody up, however large that is; None when it is gone.
+
+        Raises:
+            MessageDamaged: it cannot be read, because it was damaged or tampered with.
+        """
+        await self.check_alive()
+        return await self._access.read_long(_examine, self._queries, self._opener, folder_id, uid, self._now(), look)
+
+    async def note_read(self, folder_id: int, uids: Sequence[int]) -> None:
+        """Note that messages have been read, which ends them in time where the mailbox has such a rule.
+
+        Nobody who only looks reads: not with a secret that only lets read.
+        """
+        after = self.mailbox.lifetime.after_reading
+        if after is not None and uids and not self.read_only:
+            await self.check_alive()
+            await self._access.write(ExpireRead(folder_id, tuple(uids), after))
 
     async def change_flags(
         self,
@@ -343,28 +428,50 @@ class Inbox:
             await self._check_exists()
             raise
 
-    async def _check_alive(self) -> None:
-        if self._logins.clock() >= self._expires_at:
-            # Its time may have been extended since the login.
-            await self._check_exists()
+    def _now(self) -> int:
+        return int(self._logins.clock())
+
+    async def _without_ended(self, folders: list[Folder]) -> list[Folder]:
+        """Give folders with the counts of those messages whose own time is not over."""
+        if not self.messages_end:
+            return folders
+        ended = await self._access.read(self._queries.ended, self.mailbox.id, self._now())
+        return [
+            msgspec.structs.replace(
+                folder,
+                messages=folder.messages - len(here),
+                unseen=folder.unseen - sum(unseen for unseen, _ in here),
+                size=folder.size - sum(size for _, size in here),
+            )
+            if (here := ended.get(folder.id))
+            else folder
+            for folder in folders
+        ]
 
     async def _check_exists(self) -> None:
-        self._expires_at = await self._access.read(
-            self._queries.expires_at, self.mailbox.id, self._lock.credential_id
-        )
-        if self._logins.clock() >= self._expires_at:
+        generation = self._logins.generation
+        self.expires_at = await self._access.read(self._queries.expires_at, self.mailbox.id, self._lock.credential_id)
+        self._generation = generation
+        if self._logins.clock() >= self.expires_at:
             raise MailboxGone(self.mailbox.address)
 
     async def _check_writable(self) -> None:
-        await self._check_alive()
+        await self.check_alive()
         if self.read_only:
             raise ReadOnly(self.mailbox.address)
 
 
+def _summary(sealed: Sealed, opener: Opener | None) -> Summary | None:
+    try:
+        return sealed.summary(opener)
+    except MessageDamaged:
+        return None
+
+
 def _examine(
-    queries: Queries, opener: Opener | None, folder_id: int, uid: int, look: Callable[[bytes], T]
+    queries: Queries, opener: Opener | None, folder_id: int, uid: int, now: int, look: Callable[[bytes], T]
 ) -> T | None:
-    kept = queries.content(folder_id, uid)
+    kept = queries.content(folder_id, uid, now)
     return None if kept is None else look(kept.content(opener))
 
 

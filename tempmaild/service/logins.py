@@ -5,25 +5,19 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
-from tempmaild.core import address as addresses
-from tempmaild.core import secret as secrets
-from tempmaild.core.sealing import KeyPair, NotOurs, Opener, unwrap
-from tempmaild.errors import InvalidAddress, WrongCredentials
+from tempmaild.errors import MailboxGone, WrongCredentials
 from tempmaild.service.inbox import Inbox
+from tempmaild.store.transaction import LIFETIMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tempmaild.core.mailbox import Entry, Folder, Mailbox
-    from tempmaild.core.secret import Keys
+    from tempmaild.core.mailbox import Entry, Folder
     from tempmaild.notify.hub import Hub
-    from tempmaild.service.directory import Directory
     from tempmaild.service.room import Room
+    from tempmaild.service.unlocking import Unlocker
     from tempmaild.store.access import Access
-    from tempmaild.store.queries import Lock, Queries
-
-_NOBODY = bytes(secrets.VERIFIER_OCTETS)
-"""What a secret is compared with when there is no such mailbox, so that it takes as long as when there is."""
+    from tempmaild.store.queries import Queries
 
 
 class Recents:
@@ -79,17 +73,21 @@ class Listings:
 
 
 class Logins:
-    """Where every reading session begins."""
+    """Where every reading session begins.
+
+    Attributes:
+        generation: grows whenever mailboxes may have ended sooner than was known, or credentials were revoked.
+    """
 
     def __init__(
         self,
         access: Access,
         queries: Queries,
-        directory: Directory,
         hub: Hub,
         clock: Callable[[], float],
         room: Room,
         longest_message: int,
+        unlocker: Unlocker,
     ) -> None:
         self.access = access
         self.queries = queries
@@ -100,35 +98,26 @@ class Logins:
         self.recents = Recents()
         self.listings = Listings()
         self.locked_maildrops: set[int] = set()
-        self._directory = directory
+        self.generation = 0
+        self._unlocker = unlocker
+        hub.watch(LIFETIMES, self._lifetimes_changed)
+
+    def _lifetimes_changed(self) -> None:
+        self.generation += 1
+        self._unlocker.passwords.forget_old()
 
     async def login(self, name: str, secret: str) -> Inbox:
-        """Open a mailbox.
+        """Open a mailbox for a session; one of an open domain is made if it is not there.
 
         Raises:
             WrongCredentials: there is no such mailbox, it has expired, or the secret is another's.
+            TooManyLogins: too many passwords wait to be looked at.
         """
+        generation = self.generation
+        unlocked = await self._unlocker.unlock(name, secret)
+        inbox = Inbox(self, unlocked.mailbox, unlocked.lock, unlocked.opener, generation)
         try:
-            address = addresses.normalise(name)
-        except InvalidAddress:
-            address = ""
-        mailbox, locks = await self.access.read(self.queries.locks, address) or (None, ())
-        keys = secrets.keys_of_code(secret)
-        if not locks:
-            keys.fit(_NOBODY)
-        opened = [lock for lock in locks if keys.fit(lock.verifier)]
-        if not opened or mailbox is None or self.clock() >= mailbox.expires_at:
-            raise WrongCredentials(name)
-        return Inbox(self, mailbox, opened[0], self._opener(mailbox, opened[0], keys))
-
-    def _opener(self, mailbox: Mailbox, lock: Lock, keys: Keys) -> Opener | None:
-        """Give what opens the mail of this mailbox for the time of this login; None where nothing is sealed."""
-        if mailbox.public_key is None:
-            return None
-        try:
-            if lock.wrapped is None:
-                raise NotOurs("the key is not there: it was destroyed, or a backup was restored without it")
-            private = unwrap(lock.wrapped, keys.wrapping_key, mailbox.public_key)
-        except NotOurs as error:
-            raise WrongCredentials(f"{mailbox.address}: {error}") from None
-        return Opener(KeyPair(mailbox.public_key, private))
+            await inbox.use()
+        except MailboxGone:
+            raise WrongCredentials(name) from None
+        return inbox

@@ -19,6 +19,7 @@ from tempmaild.settings.values import (
     Networks,
     OptionalMailboxAddress,
     OptionalPath,
+    RedisUrl,
     Seconds,
     Size,
     TcpAddress,
@@ -125,6 +126,13 @@ class Limits(_Section):
         (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128")),
         description="Networks without limits per network.",
     )
+    redis_url: RedisUrl = Field(
+        "",
+        repr=False,  # it may hold a password
+        description='Where several hosts count together what `tempmaild limit` limits: "" for each by itself, or '
+        "redis://user:password@host:port/number, rediss:// with TLS, redis+unix:///path. While Redis does not "
+        "answer, each counts by itself.",
+    )
 
 
 class Proxy(_Section):
@@ -203,6 +211,13 @@ class Imap(_Section):
         description="How long a client may be silent; RFC 9051 §5.4 asks for at least 1800.",
     )
     login_seconds: Seconds = Field(60, ge=5, le=3600, description=_LOGIN)
+    search_seconds: Seconds = Field(
+        10,
+        ge=1,
+        le=3600,
+        description="How long one SEARCH may look into messages; then it is refused (NO [LIMIT]). Sealed mail has no "
+        "index: each message is unsealed and read anew.",
+    )
 
 
 class Pop3(_Section):
@@ -237,6 +252,14 @@ class Mailbox(_Section):
         ge=0,
         le=3650 * _DAY,
         description="How long the address of a destroyed mailbox stays unused; 2592000 is 30 days.",
+    )
+    clock_tolerance_seconds: Seconds = Field(
+        7 * _DAY,
+        ge=3600,
+        le=3650 * _DAY,
+        description="A daemon that starts believes the clock of its host only up to this long after any daemon last "
+        "ran; otherwise time goes on from then until the operator says `tempmaild clock accept`. So a clock that is "
+        "wrong by a year destroys nothing. 604800 is a week.",
     )
     operator: OptionalMailboxAddress = Field(
         "",

@@ -116,6 +116,13 @@ def parse_database_url(text: str) -> str:
     return text
 
 
+def parse_redis_url(text: str) -> str:
+    """Read a Redis URL, or "" for none. The text is not repeated in the error: it may hold a password."""
+    if text and not text.startswith(("redis://", "rediss://", "redis+unix://")):
+        raise ValueError('the URL must start with redis://, rediss:// or redis+unix://, or be "" for none')
+    return text
+
+
 def parse_optional_address(text: str) -> str:
     """Read the address of a mailbox, or "" for none."""
     if text and not _MAILBOX.fullmatch(text):
@@ -170,6 +177,7 @@ Seconds = Annotated[int, Strict()]
 Size = Annotated[int, BeforeValidator(parse_size), Strict()]
 HostName = Annotated[str, _text(parse_host_name)]
 DatabaseUrl = Annotated[str, _text(parse_database_url)]
+RedisUrl = Annotated[str, _text(parse_redis_url)]
 OptionalMailboxAddress = Annotated[str, _text(parse_optional_address)]
 Folder = Annotated[Path, _text(parse_folder, Path)]
 OptionalPath = Annotated[Path | None, _text(parse_optional_path, Path, NoneType)]

@@ -35,7 +35,7 @@ _ERRORS: Sequence[tuple[type[TempmaildError], bytes]] = (
     (DomainDisabled, b"550 5.2.1 This domain takes no mail now\r\n"),
     (AddressReserved, b"550 5.1.1 No such mailbox here\r\n"),
     (TooFast, b"450 4.7.0 Too much at once; please try again later\r\n"),
-    (Banned, b"554 5.7.1 Not now; please try again much later\r\n"),
+    (Banned, b"421 4.7.0 Not now; please try again later\r\n"),  # RFC 5321 §3.8: the session is over
     (MailboxFull, b"452 4.2.2 The mailbox is full\r\n"),
     (MessageTooLarge, b"552 5.3.4 The message is too large\r\n"),
     (OutOfMemory, b"452 4.3.1 Too much mail is arriving; please try again later\r\n"),

@@ -36,6 +36,7 @@ from tempmaild.smtp.trace import Hop, protocol_name, trace_fields
 
 if TYPE_CHECKING:
     from tempmaild.core.delivery import Recipient
+    from tempmaild.core.limit import Event
     from tempmaild.log import Log
     from tempmaild.net.conversation import Memory, Peer
     from tempmaild.service.delivery import Deliveries
@@ -81,11 +82,18 @@ class Rules:
 
 @dataclass(slots=True)
 class Transaction:
-    """A mail transaction between MAIL and the end of its data (RFC 5321 §3.3)."""
+    """A mail transaction between MAIL and the end of its data (RFC 5321 §3.3).
+
+    Attributes:
+        size: octets that the client has announced (RFC 1870 §3); 0 when it has not.
+        latest: the recipient that was named last, as the client has written it.
+    """
 
     sender: Path
     utf8: bool
+    size: int
     recipients: list[Recipient]
+    latest: str = ""
 
 
 class Goodbye(Exception):
@@ -191,6 +199,8 @@ class SmtpSession(Session):
         """Say that something cannot be done, and hold it against the client, unless it may try again."""
         if reply.startswith(b"4"):
             self.say(reply)
+            if reply.startswith(b"421"):
+                raise Goodbye
             return
         self._errors += 1
         if self._errors >= self.rules.hard_errors:
@@ -259,7 +269,8 @@ class SmtpSession(Session):
         if self._memory.used + parameters.size > self._memory.limit:
             raise OutOfMemory("no room for another message")
         self._deliveries.check_room()
-        self._transaction = Transaction(sender, parameters.utf8, [])
+        await self._count("message", sender)
+        self._transaction = Transaction(sender, parameters.utf8, parameters.size, [])
         self.say(b"250 2.1.0 Ok\r\n")
 
     async def rcpt(self, argument: bytes) -> None:  # RFC 5321 §4.1.1.3
@@ -272,9 +283,36 @@ class SmtpSession(Session):
         if len(transaction.recipients) >= self.rules.most_recipients:
             await self._refuse(b"452 4.5.3 Too many recipients\r\n")
             return
-        recipient = await self._deliveries.recipient(path.local_part, path.domain or self.rules.host)
+        recipient = await self._recipient(path)
+        if 0 < recipient.largest < transaction.size:
+            raise MessageTooLarge(f"{transaction.size} octets are announced for {recipient.address}")
+        await self._count("recipient", transaction.sender, recipient.address)
         transaction.recipients.append(recipient)
+        transaction.latest = str(path)
         self.say(b"250 2.1.5 Ok\r\n")
+
+    async def _recipient(self, path: Path) -> Recipient:
+        if path.domain:
+            return await self._deliveries.recipient(path.local_part, path.domain)
+        return await self._deliveries.postmaster(self.rules.host)
+
+    async def _count(self, event: Event, sender: Path, recipient: str = "", amount: int = 1) -> None:
+        """Hold the client to the limits of the operator.
+
+        Raises:
+            TooFast: it has gone beyond one.
+            Banned: its network is turned away.
+        """
+        delay = await self._deliveries.limiter.count(
+            event,
+            self.peer.address,
+            sender_domain=sender.domain,
+            mailbox=recipient,
+            domain=recipient.rpartition("@")[2],
+            amount=amount,
+        )
+        if delay:
+            await Pause(delay)
 
     async def data(self, argument: bytes) -> None:  # RFC 5321 §4.1.1.4
         """Take the message."""
@@ -339,6 +377,7 @@ class SmtpSession(Session):
                 self._log_refusal(transaction, message_id, refusal.decode().strip())
                 await self._answer(transaction, refusal)
                 return
+            await self._count("bytes", transaction.sender, amount=len(content))
             await self._deliver(transaction, content, message_id)
         except TempmaildError as error:
             self._log_refusal(transaction, message_id, type(error).__name__, text=error)
@@ -352,10 +391,13 @@ class SmtpSession(Session):
             reservation.release()
 
     async def _deliver(self, transaction: Transaction, content: bytes, message_id: str) -> None:
-        recipients = list(dict.fromkeys(transaction.recipients))
-        reached = frozenset(
-            await self._deliveries.deliver(self._trace(transaction, message_id) + content, recipients)
-        )
+        fitting = [r for r in transaction.recipients if not 0 < r.largest < len(content)]
+        if not fitting or (len(fitting) < len(transaction.recipients) and not self.rules.lmtp):
+            raise MessageTooLarge(f"{len(content)} octets")
+        # One copy for each mailbox, by however many addresses it was named.
+        recipients = list({_mailbox(recipient): recipient for recipient in fitting}.values())
+        traced = self._trace(transaction, message_id) + content
+        reached = {_mailbox(recipient) for recipient in await self._deliveries.deliver(traced, recipients)}
         if not reached:
             raise NoSuchMailbox("all mailboxes were destroyed meanwhile")
         self._errors = 0
@@ -371,7 +413,10 @@ class SmtpSession(Session):
         accepted = f"250 2.0.0 Ok: stored as {message_id}\r\n".encode()
         if self.rules.lmtp:
             for recipient in transaction.recipients:
-                self.say(accepted if recipient in reached else replies.reply_to(NoSuchMailbox()))
+                if 0 < recipient.largest < len(content):
+                    self.say(replies.reply_to(MessageTooLarge()))
+                else:
+                    self.say(accepted if _mailbox(recipient) in reached else replies.reply_to(NoSuchMailbox()))
         else:
             self.say(accepted)
 
@@ -408,8 +453,14 @@ class SmtpSession(Session):
             lmtp=self.rules.lmtp, extended=self._extended, tls=bool(self.peer.tls), utf8=transaction.utf8
         )
         hop = Hop(self._client_name, protocol, self.rules.host, message_id)
-        only = transaction.recipients[0].address if len(transaction.recipients) == 1 else None
+        # As it was written: in a catch-all mailbox nothing else may tell for whom the mail was.
+        only = transaction.latest if len(transaction.recipients) == 1 else None
         return trace_fields(transaction.sender, hop, self.peer, self._clock(), only)
+
+
+def _mailbox(recipient: Recipient) -> tuple[str, int]:
+    """Give what tells mailboxes apart, those among them that are made when the mail arrives."""
+    return recipient.address, recipient.inbox_id
 
 
 def _mail_max(rules: Rules) -> str:

@@ -31,6 +31,13 @@ class Access(Protocol):
     def read_long(self, query: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
         """Run what may take more than a millisecond: a query over much, or work on much data."""
 
+    def stretch(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
+        """Do work that takes much time and memory on purpose (Argon2id), for few at a time.
+
+        Raises:
+            TooManyLogins: too many wait for it.
+        """
+
     def write(self, change: Change[T]) -> Awaitable[T]:
         """Have a change committed; when it is answered it is durable.
 
@@ -58,6 +65,10 @@ class Immediate:
             raise StoreFailed(str(error)) from error
 
     read_long = read
+
+    async def stretch(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Do the work."""
+        return work(*args, **kwargs)
 
     async def write(self, change: Change[T]) -> T:
         """Commit a change."""

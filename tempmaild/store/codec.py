@@ -30,7 +30,7 @@ def unpack(codec: int, data: bytes) -> bytes:
     """Give back what `pack` was given.
 
     Raises:
-        ValueError: this program does not know the codec.
+        ValueError: this program does not know the codec, or the data are damaged.
     """
     if codec == PLAIN:
         return data
@@ -40,4 +40,7 @@ def unpack(codec: int, data: bytes) -> bytes:
         decompressor: zstandard.ZstdDecompressor = _contexts.decompressor
     except AttributeError:
         decompressor = _contexts.decompressor = zstandard.ZstdDecompressor()
-    return decompressor.decompress(data)
+    try:
+        return decompressor.decompress(data)
+    except zstandard.ZstdError as error:
+        raise ValueError(str(error)) from None

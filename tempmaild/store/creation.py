@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
+from tempmaild.core import address as addresses
 from tempmaild.core import lifetime as lifetimes
+from tempmaild.core.delivery import Opening
 from tempmaild.core.mailbox import INBOX, Mailbox
+from tempmaild.errors import NoSuchDomain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from tempmaild.core.delivery import Opening, Recipient
+    from tempmaild.core.delivery import Recipient
     from tempmaild.core.lifetime import Lifetime
     from tempmaild.store.transaction import Transaction
 
@@ -66,6 +71,18 @@ def insert_mailbox(
     return mailbox
 
 
+def find_twin(transaction: Transaction, address: str, skeleton: str) -> str | None:
+    """Give the address of a mailbox that a new one of this address would be mistaken for."""
+    db = transaction.db
+    if not db.sqlite:
+        # Of two that look alike and are made at the same time, the second one sees the first.
+        db.row("SELECT pg_advisory_xact_lock(hashtextextended(?, 0))", skeleton)
+    for (twin,) in db.rows("SELECT address FROM mailbox WHERE skeleton = ?", skeleton):
+        if twin != address and addresses.are_twins(twin, address):
+            return str(twin)
+    return None
+
+
 def insert_folders(transaction: Transaction, rows: Sequence[tuple[object, ...]]) -> None:
     """Insert what `folder_row` has made."""
     transaction.db.many(_INSERT_FOLDER, rows)
@@ -88,12 +105,33 @@ def open_mailboxes(transaction: Transaction, recipients: Iterable[Recipient]) ->
 
 
 def open_mailbox(transaction: Transaction, address: str, opening: Opening) -> int:
-    """Make a mailbox of an open domain unless it is there; its INBOX, 0 when the domain was removed."""
+    """Make a mailbox of an open domain unless it is there; its INBOX.
+
+    0 when the domain was removed, or a mailbox is there that has expired or that this one would be mistaken for.
+    """
     db = transaction.db
     inbox = "SELECT inbox_id FROM mailbox WHERE address = ?"
-    if not db.row(inbox, address) and db.row(
-        "SELECT 1 FROM domain WHERE id = ? AND kind = 'open'", opening.domain_id
+    if (
+        not db.row(inbox, address)
+        and db.row("SELECT 1 FROM domain WHERE id = ? AND kind = 'open'", opening.domain_id)
+        and not find_twin(transaction, address, opening.skeleton)
     ):
         insert_mailbox(transaction, opening.domain_id, address, opening.skeleton, opening.lifetime)
-    row = db.row(inbox, address)
+    row = db.row(f"{inbox} AND expires_at > ?", address, transaction.now)
     return row[0] if row else 0
+
+
+class OpenMailbox(Struct, frozen=True):
+    """Make a mailbox of an open domain for somebody who looks into it before there is mail."""
+
+    address: str
+    opening: Opening
+
+    def apply(self, transaction: Transaction) -> None:
+        """Make it unless it is there.
+
+        Raises:
+            NoSuchDomain: the domain was removed, or is no longer open.
+        """
+        if not open_mailbox(transaction, self.address, self.opening):
+            raise NoSuchDomain(self.address)

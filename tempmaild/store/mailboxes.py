@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
-from msgspec import Struct
+from msgspec import Struct, to_builtins
 
+from tempmaild.core import address as addresses
 from tempmaild.core import policy as policies
 from tempmaild.core.lifetime import Lifetime
 from tempmaild.core.mailbox import FOLDER_SEPARATOR, INBOX, Credential, Domain, Folder, Mailbox
@@ -22,12 +24,15 @@ from tempmaild.errors import (
     NoSuchMailbox,
     TooManyFolders,
 )
-from tempmaild.store.audit import record
-from tempmaild.store.creation import folder_row, insert_folders, insert_mailbox
+from tempmaild.store.audit import mailbox_subject, record
+from tempmaild.store.creation import find_twin, folder_row, insert_folders, insert_mailbox
 from tempmaild.store.messages import Move, drop_contents, is_sealed, lock_contents, remove_oldest
 from tempmaild.store.receipts import prove_destruction
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tempmaild.store.database import Handle
     from tempmaild.store.transaction import Transaction
 
 _MOST_FOLDERS = 100
@@ -37,6 +42,8 @@ _MOST_CREDENTIALS = 20
 
 _SETTLED = 1_000_000
 """Entries that are deleted in one transaction where nobody waits for another."""
+_OLD_QUARANTINES = 1000
+"""Quarantines that are over and are deleted along with a destruction."""
 
 
 class AddDomain(Struct, frozen=True):
@@ -52,11 +59,17 @@ class AddDomain(Struct, frozen=True):
         """Add it.
 
         Raises:
-            DomainExists: it is there.
+            DomainExists: it is there, or one that looks like it.
         """
         db = transaction.db
+        if not db.sqlite:
+            # Of two that look alike and are added at the same time, the second one sees the first.
+            db.row("SELECT value FROM counter WHERE name = 'settings' FOR UPDATE")
         if db.row("SELECT id FROM domain WHERE name = ?", self.name):
             raise DomainExists(self.name)
+        for (name,) in db.rows("SELECT name FROM domain"):
+            if _look_alike(self.name, name):
+                raise DomainExists(f"{addresses.readable(self.name)} looks like {addresses.readable(name)}")
         domain = Domain(
             transaction.next_id(), self.name, self.kind, transaction.now, sealed=self.sealed, policy=self.policy
         )
@@ -66,8 +79,14 @@ class AddDomain(Struct, frozen=True):
             policies.to_text(domain.policy),
         )
         transaction.settings_changed()
-        record(transaction, self.actor, "domain-add", self.name, {"kind": self.kind, "sealed": self.sealed})
+        record(transaction, self.actor, "domain-add", self.name, _decided(domain))
         return domain
+
+
+def _look_alike(pattern: str, other: str) -> bool:
+    """Tell whether the names of two domains, wildcards or not, are different and look alike."""
+    one, two = pattern.removeprefix(addresses.WILDCARD), other.removeprefix(addresses.WILDCARD)
+    return one != two and addresses.are_twins(one, two) and addresses.skeleton(one) == addresses.skeleton(two)
 
 
 class ChangeDomain(Struct, frozen=True):
@@ -81,23 +100,30 @@ class ChangeDomain(Struct, frozen=True):
 
         Raises:
             NoSuchDomain: it is not there.
+            DomainInUse: it has mailboxes and would become open, or stop being open: what was somebody's would be
+                everybody's, or nobody's.
         """
         domain = self.domain
+        row = transaction.db.row("SELECT kind FROM domain WHERE id = ?", domain.id)
+        if row is None:
+            raise NoSuchDomain(domain.name)
+        if row[0] != domain.kind and "open" in {row[0], domain.kind} and _has_mailboxes(transaction.db, domain.id):
+            raise DomainInUse(domain.name)
         policy = policies.to_text(domain.policy)
-        if not transaction.db.run(
+        transaction.db.run(
             "UPDATE domain SET kind = ?, sealed = ?, enabled = ?, policy = ? WHERE id = ?",
             *(domain.kind, domain.sealed, domain.enabled, policy, domain.id),
-        ):
-            raise NoSuchDomain(domain.name)
-        transaction.settings_changed()
-        record(
-            transaction,
-            self.actor,
-            "domain-change",
-            domain.name,
-            {"kind": domain.kind, "sealed": domain.sealed, "enabled": domain.enabled, "policy": policy},
         )
+        transaction.settings_changed()
+        record(transaction, self.actor, "domain-change", domain.name, _decided(domain))
         return domain
+
+
+def _decided(domain: Domain) -> dict[str, object]:
+    """Say for the audit log what holds for a domain; it is told that addresses are given, not which."""
+    policy = to_builtins(domain.policy)
+    given = {name: True for name in ("catch_all", "operator") if name in policy}
+    return {"kind": domain.kind, "sealed": domain.sealed, "enabled": domain.enabled, "policy": policy | given}
 
 
 class RemoveDomain(Struct, frozen=True):
@@ -117,11 +143,15 @@ class RemoveDomain(Struct, frozen=True):
         row = db.row("SELECT id FROM domain WHERE name = ?", self.name)
         if row is None:
             raise NoSuchDomain(self.name)
-        if db.row("SELECT 1 FROM mailbox WHERE domain_id = ? LIMIT 1", row[0]):
+        if _has_mailboxes(db, row[0]):
             raise DomainInUse(self.name)
         db.run("DELETE FROM domain WHERE id = ?", row[0])
         transaction.settings_changed()
         record(transaction, self.actor, "domain-remove", self.name, {})
+
+
+def _has_mailboxes(db: Handle, domain_id: int) -> bool:
+    return db.row("SELECT 1 FROM mailbox WHERE domain_id = ? LIMIT 1", domain_id) is not None
 
 
 class NewCredential(Struct, frozen=True):
@@ -174,10 +204,8 @@ class CreateMailbox(Struct, frozen=True):
         ):
             raise AddressTaken(self.address)
         skeleton = self.skeleton or self.address
-        twins = db.rows("SELECT address FROM mailbox WHERE skeleton = ?", skeleton)
-        # Two that are both ASCII are no twins: "modern" and "modem" may exist side by side.
-        if not all(twin.isascii() and self.address.isascii() for (twin,) in twins):
-            raise AddressTaken(f"{self.address} looks like {twins[0][0]}")
+        if twin := find_twin(transaction, self.address, skeleton):
+            raise AddressTaken(f"{self.address} looks like {twin}")
         mailbox = insert_mailbox(transaction, self.domain_id, self.address, skeleton, self.lifetime, self.public_key)
         if self.receipt:
             db.run(
@@ -192,20 +220,32 @@ class AddCredential(Struct, frozen=True):
 
     mailbox_id: int
     credential: NewCredential
+    actor: str = ""
 
     def apply(self, transaction: Transaction) -> Credential:
         """Add it.
 
         Raises:
-            NoSuchMailbox: the mailbox is gone.
-            CredentialRefused: it may have no more.
+            NoSuchMailbox: the mailbox is gone, or its time is over: keys that were destroyed must not come back.
+            CredentialRefused: it may have no more, or not this one.
         """
-        db = transaction.db
-        if not db.row("SELECT 1 FROM mailbox WHERE id = ?", self.mailbox_id):
+        db, new = transaction.db, self.credential
+        # Locked, so that a destruction which another daemon has begun is either seen or finds the new key.
+        lock = "" if db.sqlite else " FOR UPDATE"
+        alive = f"SELECT 1 FROM mailbox WHERE id = ? AND expires_at > ?{lock}"
+        if not db.row(alive, self.mailbox_id, transaction.now):
             raise NoSuchMailbox(str(self.mailbox_id))
-        if len(db.rows("SELECT id FROM credential WHERE mailbox_id = ?", self.mailbox_id)) >= _MOST_CREDENTIALS:
+        others = db.rows("SELECT verifier, salt FROM credential WHERE mailbox_id = ?", self.mailbox_id)
+        if len(others) >= _MOST_CREDENTIALS:
             raise CredentialRefused(f"a mailbox has at most {_MOST_CREDENTIALS}")
-        return insert_credential(transaction, self.mailbox_id, self.credential)
+        if any(verifier == new.verifier for verifier, _ in others):
+            raise CredentialRefused("the mailbox has this secret already")
+        if new.salt is not None and any(salt not in {None, new.salt} for _, salt in others):
+            # A login works out a password once, with one salt.
+            raise CredentialRefused("another password was added at the same moment; try again")
+        credential = insert_credential(transaction, self.mailbox_id, new)
+        _record_credentials(transaction, self.actor, "credential-add", self.mailbox_id)
+        return credential
 
 
 class RevokeCredential(Struct, frozen=True):
@@ -213,6 +253,7 @@ class RevokeCredential(Struct, frozen=True):
 
     mailbox_id: int
     credential_id: int
+    actor: str = ""
 
     def apply(self, transaction: Transaction) -> None:
         """Revoke it; sessions that began with it end.
@@ -233,6 +274,19 @@ class RevokeCredential(Struct, frozen=True):
         db.run("DELETE FROM credential WHERE id = ?", self.credential_id)
         transaction.forgets = True
         transaction.lifetimes_changed()
+        _record_credentials(transaction, self.actor, "credential-revoke", self.mailbox_id)
+
+
+def _count_credentials(db: Handle, mailbox_id: int) -> int:
+    return len(db.rows("SELECT id FROM credential WHERE mailbox_id = ?", mailbox_id))
+
+
+def _record_credentials(transaction: Transaction, actor: str, action: str, mailbox_id: int) -> None:
+    """Note that a mailbox has more or fewer credentials, and how many it has now."""
+    db = transaction.db
+    row = db.row("SELECT receipt_subject FROM mailbox WHERE id = ?", mailbox_id)
+    subject = mailbox_subject(mailbox_id, row and row[0])
+    record(transaction, actor, action, subject, {"credentials": _count_credentials(db, mailbox_id)})
 
 
 def insert_credential(transaction: Transaction, mailbox_id: int, new: NewCredential) -> Credential:
@@ -260,27 +314,35 @@ class EndLifetime(Struct, frozen=True):
 
     From the commit on they cannot be reached and, where they are sealed, not be read by anybody, whatever becomes of
     the second half.
+
+    Attributes:
+        only_expired: leave alone those that live, because somebody has put off their end meanwhile.
     """
 
     mailbox_ids: tuple[int, ...]
+    only_expired: bool = False
 
     def apply(self, transaction: Transaction) -> None:
         """End them; those that have ended stay as they are."""
-        db = transaction.db
-        mailboxes = db.listed(self.mailbox_ids)
-        now = transaction.now
-        db.run(
-            "UPDATE mailbox SET expires_at = ?, ends_at = ?, extend_until = 0"
-            f" WHERE id {db.among} AND expires_at > ?",
-            *(now, now, mailboxes, now),
+        db, now = transaction.db, transaction.now
+        living = db.rows(
+            f"SELECT id, inbox_id, expires_at > ? FROM mailbox WHERE id {db.among} ORDER BY id{_lock(db)}",
+            *(now, db.listed(self.mailbox_ids)),
         )
-        if db.run(f"DELETE FROM keys.wrapped_key WHERE mailbox_id {db.among}", mailboxes):
+        ended = [row for row in living if not (self.only_expired and row[2])]
+        ids = db.listed([mailbox_id for mailbox_id, *_ in ended])
+        # Nothing that happens later puts off the end of a mailbox whose keys are gone.
+        db.run(
+            "UPDATE mailbox SET expires_at = CASE WHEN expires_at > ? THEN ? ELSE expires_at END, ends_at = ?,"
+            f" extend_until = 0 WHERE id {db.among} AND (ends_at > ? OR expires_at > ? OR extend_until <> 0)",
+            *(now, now, now, ids, now, now),
+        )
+        if db.run(f"DELETE FROM keys.wrapped_key WHERE mailbox_id {db.among}", ids):
             transaction.forgets = True
-        transaction.lifetimes_changed()
+        if any(was_alive for *_, was_alive in ended):
+            transaction.lifetimes_changed()
         # Whoever waits for mail in them is told.
-        transaction.touched |= {
-            folder_id for (folder_id,) in db.rows(f"SELECT inbox_id FROM mailbox WHERE id {db.among}", mailboxes)
-        }
+        transaction.touched |= {inbox_id for _, inbox_id, _ in ended}
 
 
 class DestroyMailbox(Struct, frozen=True):
@@ -300,46 +362,137 @@ class DestroyMailbox(Struct, frozen=True):
         Raises:
             NoSuchMailbox: it is gone already.
         """
-        db = transaction.db
-        row = db.row(
-            "SELECT address, erased, public_key, receipt_lookup, receipt_subject FROM mailbox WHERE id = ?",
-            self.mailbox_id,
-        )
-        if row is None:
-            raise NoSuchMailbox(str(self.mailbox_id))
-        address, erased, public_key, *receipt = row
-        if db.run("DELETE FROM keys.wrapped_key WHERE mailbox_id = ?", self.mailbox_id) or public_key is None:
-            transaction.forgets = True
-        folder_ids = [
-            folder_id for (folder_id,) in db.rows("SELECT id FROM folder WHERE mailbox_id = ?", self.mailbox_id)
-        ]
-        # Locked together, in the order in which deliveries to several of them lock.
-        messages = sum(folder.messages for folder in transaction.counters(folder_ids).values())
-        if messages > self.most:
-            self._erase_some(transaction, folder_ids)
+        doomed = ((self.mailbox_id, self.quarantine_until),)
+        destroyed = DestroyMailboxes(doomed, self.actor, self.most).apply(transaction)
+        if destroyed.left:
             return None
-        messages += int(erased)
-        _delete_folders(transaction, folder_ids)
-        db.run("DELETE FROM mailbox WHERE id = ?", self.mailbox_id)
-        db.run("DELETE FROM quarantine WHERE address = ? OR until <= ?", address, transaction.now)
-        if self.quarantine_until > transaction.now:
-            db.run("INSERT INTO quarantine (address, until) VALUES (?, ?)", address, self.quarantine_until)
-        transaction.lifetimes_changed()
-        prove_destruction(transaction, self.actor, self.mailbox_id, messages, *receipt)
-        return messages
+        if not destroyed.mailboxes:
+            raise NoSuchMailbox(str(self.mailbox_id))
+        return destroyed.messages
 
-    def _erase_some(self, transaction: Transaction, folder_ids: list[int]) -> None:
-        db = transaction.db
-        left = self.most
-        for folder_id in folder_ids:
-            left -= remove_oldest(transaction, folder_id, left)
-            # Nobody will ask what was in it.
-            db.run("DELETE FROM expunged WHERE folder_id = ?", folder_id)
-        db.run("UPDATE mailbox SET erased = erased + ? WHERE id = ?", self.most - left, self.mailbox_id)
+
+class Destroyed(Struct, frozen=True):
+    """What became of mailboxes that were to be destroyed: how many were, with how many messages, and which are left.
+
+    Those that are neither were gone already, or live again.
+    """
+
+    mailboxes: int
+    messages: int
+    left: tuple[int, ...]
+
+
+class DestroyMailboxes(Struct, frozen=True):
+    """Destroy mailboxes, as many as have no more than `most` messages together.
+
+    Attributes:
+        mailboxes: the id of each, and until when its address is in quarantine.
+        only_expired: leave alone those that live, because somebody has put off their end meanwhile.
+    """
+
+    mailboxes: tuple[tuple[int, int], ...]
+    actor: str = ""
+    most: int = _SETTLED
+    only_expired: bool = False
+
+    def apply(self, transaction: Transaction) -> Destroyed:
+        """Destroy them; of one that has more than `most` messages so many are erased, and it is left."""
+        doomed = self._find(transaction)
+        # Locked together, in the order in which deliveries to several of them lock.
+        counters = transaction.counters([folder_id for mailbox in doomed for folder_id in mailbox.folder_ids])
+        messages = [
+            sum(counters[folder_id].messages for folder_id in mailbox.folder_ids if folder_id in counters)
+            for mailbox in doomed
+        ]
+        count = sum(total <= self.most for total in accumulate(messages))
+        left = tuple(mailbox.id for mailbox in doomed[count:])
+        if doomed and not count:
+            _erase_some(transaction, doomed[0], self.most)
+            return Destroyed(0, 0, left)
+        _destroy(transaction, doomed[:count], dict(self.mailboxes))
+        for mailbox, here in zip(doomed[:count], messages, strict=False):
+            prove_destruction(transaction, self.actor, mailbox.id, here + mailbox.erased, *mailbox.receipt)
+        return Destroyed(count, sum(messages[:count]) + sum(mailbox.erased for mailbox in doomed[:count]), left)
+
+    def _find(self, transaction: Transaction) -> list[_Doomed]:
+        db, now = transaction.db, transaction.now
+        ids = db.listed([mailbox_id for mailbox_id, _ in self.mailboxes])
+        folder_ids: dict[int, list[int]] = {}
+        for folder_id, mailbox_id in db.rows(f"SELECT id, mailbox_id FROM folder WHERE mailbox_id {db.among}", ids):
+            folder_ids.setdefault(mailbox_id, []).append(folder_id)
+        rows = db.rows(
+            "SELECT id, address, expires_at <= ?, public_key IS NOT NULL, erased, receipt_lookup, receipt_subject"
+            f" FROM mailbox WHERE id {db.among} ORDER BY id{_lock(db)}",
+            *(now, ids),
+        )
+        return [
+            _Doomed(row[0], row[1], bool(row[2]), bool(row[3]), int(row[4]), row[5:], folder_ids.get(row[0], []))
+            for row in rows
+            if row[2] or not self.only_expired
+        ]
+
+
+class _Doomed(NamedTuple):
+    """A mailbox that is to be destroyed.
+
+    Attributes:
+        receipt: the digest of the receipt's id, and what the receipt is to call the mailbox.
+    """
+
+    id: int
+    address: str
+    expired: bool
+    sealed: bool
+    erased: int
+    receipt: tuple[bytes | None, bytes | None]
+    folder_ids: list[int]
+
+
+def _lock(db: Handle) -> str:
+    """Give what keeps other daemons from changing rows that are read, until the commit."""
+    return "" if db.sqlite else " FOR UPDATE"
+
+
+def _erase_some(transaction: Transaction, mailbox: _Doomed, most: int) -> None:
+    """Delete so many messages of a mailbox that is going to be destroyed."""
+    db = transaction.db
+    left = most
+    for folder_id in mailbox.folder_ids:
+        left -= remove_oldest(transaction, folder_id, left)
+        # Nobody will ask what was in it.
+        db.run("DELETE FROM expunged WHERE folder_id = ?", folder_id)
+    db.run("UPDATE mailbox SET erased = erased + ? WHERE id = ?", most - left, mailbox.id)
+
+
+def _destroy(transaction: Transaction, doomed: Sequence[_Doomed], quarantines: Mapping[int, int]) -> None:
+    """Delete mailboxes with all that belongs to them, and put their addresses into quarantine."""
+    if not doomed:
+        return
+    db, now = transaction.db, transaction.now
+    ids = db.listed([mailbox.id for mailbox in doomed])
+    keys = db.run(f"DELETE FROM keys.wrapped_key WHERE mailbox_id {db.among}", ids)
+    transaction.forgets |= bool(keys) or not all(mailbox.sealed for mailbox in doomed)
+    _delete_folders(transaction, [folder_id for mailbox in doomed for folder_id in mailbox.folder_ids])
+    db.run(f"DELETE FROM mailbox WHERE id {db.among}", ids)
+    db.run(
+        "DELETE FROM quarantine WHERE address IN (SELECT address FROM quarantine WHERE until <= ? LIMIT ?)",
+        *(now, _OLD_QUARANTINES),
+    )
+    kept = [(mailbox.address, quarantines[mailbox.id]) for mailbox in doomed if quarantines[mailbox.id] > now]
+    if kept:
+        db.many(
+            "INSERT INTO quarantine (address, until) VALUES (?, ?)"
+            " ON CONFLICT (address) DO UPDATE SET until = excluded.until",
+            kept,
+        )
+    if not all(mailbox.expired for mailbox in doomed):
+        transaction.lifetimes_changed()
 
 
 def _delete_folders(transaction: Transaction, folder_ids: list[int]) -> None:
     """Delete folders with their messages."""
+    if not folder_ids:
+        return
     db = transaction.db
     folders = db.listed(folder_ids)
     entries = f"FROM entry WHERE folder_id {db.among}"
@@ -354,6 +507,23 @@ def _delete_folders(transaction: Transaction, folder_ids: list[int]) -> None:
     db.run(f"DELETE FROM folder WHERE id {db.among}", folders)
     for folder_id in folder_ids:
         transaction.folder_deleted(folder_id)
+
+
+class RemoveLostKeys(Struct, frozen=True):
+    """Delete wrapped keys whose credentials do not exist, as after a loss of power between two files' commits."""
+
+    credential_ids: tuple[int, ...]
+
+    def apply(self, transaction: Transaction) -> int:
+        """Delete those that are lost; how many were."""
+        db = transaction.db
+        removed = db.run(
+            f"DELETE FROM keys.wrapped_key WHERE credential_id {db.among} AND NOT EXISTS"
+            " (SELECT 1 FROM credential c WHERE c.id = credential_id)",
+            db.listed(self.credential_ids),
+        )
+        transaction.forgets |= bool(removed)
+        return removed
 
 
 class CreateFolder(Struct, frozen=True):

@@ -163,7 +163,7 @@ class _Batch:
         codec, data, summary = self._packed
         key = new_content_key() if sealed else None
         if key is not None:
-            data, summary = key.seal_content(data), key.seal_summary(summary)
+            data, summary = key.seal_content(data, codec), key.seal_summary(summary)
         content_id = self._transaction.next_id()
         self._contents.append((content_id, codec, data))
         return _Stored(content_id, summary, key)
@@ -248,7 +248,7 @@ class ChangeFlags(Struct, frozen=True):
         """
         folder = transaction.folder(self.folder_id)
         now_so, modified, rows = [], [], []
-        for entry in _entries(transaction, self.folder_id, self.uids):
+        for entry in _living(transaction, self.folder_id, self.uids):
             flags = self.change.apply(entry.flags, self.flags)
             if self.unchanged_since is not None and entry.modseq > self.unchanged_since:
                 modified.append(entry.uid)
@@ -287,13 +287,20 @@ class ExpireRead(Struct, frozen=True):
     after: int
 
     def apply(self, transaction: Transaction) -> None:
-        """Note it; a message that ends sooner keeps its time."""
+        """Note it; a message that ends sooner, or is gone already, stays as it is."""
+        folder = transaction.counters([self.folder_id]).get(self.folder_id)
+        if folder is None:
+            return
         expires_at = transaction.now + self.after
-        transaction.db.many(
-            "UPDATE entry SET expires_at = ? WHERE folder_id = ? AND uid = ?"
-            " AND (expires_at IS NULL OR expires_at > ?)",
-            [(expires_at, self.folder_id, uid, expires_at) for uid in self.uids],
-        )
+        # As a change of the entry, so that nobody goes on with its old time.
+        rows = [
+            (expires_at, folder.next_modseq(), self.folder_id, entry.uid)
+            for entry in _entries(transaction, self.folder_id, self.uids)
+            if entry.expires_at > expires_at
+        ]
+        if rows:
+            transaction.touched.add(self.folder_id)
+            transaction.db.many("UPDATE entry SET expires_at = ?, modseq = ? WHERE folder_id = ? AND uid = ?", rows)
 
 
 class Copy(Struct, frozen=True):
@@ -316,7 +323,7 @@ class Copy(Struct, frozen=True):
         """
         transaction.folder(self.folder_id)
         target = transaction.folder(self.target_id)
-        entries = _entries(transaction, self.folder_id, self.uids)
+        entries = _living(transaction, self.folder_id, self.uids)
         _check_space(target, len(entries), self.most)
         pairs, rows, sources = [], [], []
         for entry in entries:
@@ -430,6 +437,11 @@ def drop_contents(transaction: Transaction, content_ids: Iterable[int]) -> None:
         "DELETE FROM content WHERE id = ? AND NOT EXISTS (SELECT 1 FROM entry WHERE content_id = content.id)",
         [(content_id,) for content_id in sorted(content_ids)],
     )
+
+
+def _living(transaction: Transaction, folder_id: int, uids: Sequence[int] | None) -> list[Entry]:
+    """Give those of them whose own time is not over."""
+    return [entry for entry in _entries(transaction, folder_id, uids) if entry.expires_at > transaction.now]
 
 
 def _entries(transaction: Transaction, folder_id: int, uids: Sequence[int] | None) -> list[Entry]:

@@ -19,7 +19,8 @@ class Counter(Model):
     """Numbers by name.
 
     `object`: ids given (on SQLite); `uid_validity`: the highest that has died; `settings`: how often anything was
-    changed that daemons keep in memory; `clock`: the latest time any daemon has seen; `sweep`: when one last began.
+    changed that daemons keep in memory; `bans`: how often a network was banned; `clock`: the latest time any daemon
+    has seen; `sweep`: until when one daemon alone sweeps; `restored`: stands in a backup alone (`store.backup`).
     """
 
     name = TextField(primary_key=True)
@@ -193,10 +194,11 @@ class RateLimit(Model):
 
 
 class Ban(Model):
-    """A network that is turned away for a while."""
+    """A network that is turned away for a while; `core.limit` says what `scope` may be."""
 
     network = TextField(primary_key=True)
     reason = TextField()
+    scope = TextField()
     created_at = BigIntegerField()
     until = BigIntegerField(index=True)
 
@@ -233,7 +235,10 @@ class Receipt(Model):
 
 
 class Audit(Model):
-    """What was done to mailboxes and settings; each row carries the digest of the one before."""
+    """What was done to mailboxes and settings; each row carries the digest of the one before.
+
+    Triggers refuse to change or delete rows.
+    """
 
     id = BigAutoField()
     at = BigIntegerField()
@@ -243,6 +248,9 @@ class Audit(Model):
     details = TextField()
     previous = BlobField()
     digest = BlobField()
+
+
+Audit.add_index(Audit.subject, where=Audit.action == "signing-key")
 
 
 TABLES: list[type[Model]] = [

@@ -88,6 +88,18 @@ def _alone(handle: Handle, sqlite_path: Path) -> Iterator[None]:
         handle.row("SELECT pg_advisory_unlock(?)", _MIGRATING)
 
 
+def remove_old_backups(sqlite_path: Path, before: float) -> list[str]:
+    """Delete the backups that migrations have made before this time (UTC epoch seconds); the names of the files.
+
+    They hold mail that was not sealed, and which is gone from the database by and by.
+    """
+    backups = sqlite_path.parent.glob(f"{sqlite_path.stem}.before-*.db")
+    old = [backup for backup in backups if backup.stat().st_mtime < before]
+    for backup in old:
+        backup.unlink()
+    return [backup.name for backup in old]
+
+
 def _back_up(handle: Handle, source: Path, target: Path) -> None:
     target.unlink(missing_ok=True)
     handle.run("VACUUM INTO ?", str(target))

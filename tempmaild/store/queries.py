@@ -5,17 +5,17 @@ from __future__ import annotations
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct
+from msgspec import DecodeError, Struct
 
 from tempmaild.core import lifetime as lifetimes
 from tempmaild.core import policy as policies
 from tempmaild.core import summary as summaries
 from tempmaild.core.delivery import Recipient
-from tempmaild.core.flags import from_text
+from tempmaild.core.flags import SEEN, from_text
 from tempmaild.core.lifetime import FOREVER
 from tempmaild.core.mailbox import Changes, Credential, Domain, Entry, Folder, Mailbox
 from tempmaild.core.sealing import NotOurs
-from tempmaild.errors import NoSuchFolder
+from tempmaild.errors import MessageDamaged, NoSuchFolder
 from tempmaild.store.codec import PLAIN, unpack
 
 if TYPE_CHECKING:
@@ -39,11 +39,13 @@ class Lock(Struct, frozen=True):
 
     Attributes:
         verifier: as `core.secret` makes it, of the password under `salt` where that is not None.
+        owner: whether it is the first one, which may do everything.
         wrapped: the mailbox's private key under this secret; None where nothing is sealed.
     """
 
     credential_id: int
     verifier: bytes
+    owner: bool
     read_only: bool
     salt: bytes | None
     wrapped: bytes | None
@@ -60,17 +62,24 @@ class Sealed(Struct, frozen=True):
         """Give the content.
 
         Raises:
-            NotOurs: it is sealed to another mailbox.
+            MessageDamaged: it was damaged or tampered with, or is sealed to another mailbox.
         """
-        return unpack(self.codec, _opened(self.key, opener).open_content(self.data) if self.key else self.data)
+        try:
+            data = _opened(self.key, opener).open_content(self.data, self.codec) if self.key else self.data
+            return unpack(self.codec, data)
+        except (NotOurs, ValueError) as error:
+            raise MessageDamaged(str(error)) from None
 
     def summary(self, opener: Opener | None) -> Summary:
         """Give the summary.
 
         Raises:
-            NotOurs: it is sealed to another mailbox.
+            MessageDamaged: it was damaged or tampered with, or is sealed to another mailbox.
         """
-        return summaries.decode(_opened(self.key, opener).open_summary(self.data) if self.key else self.data)
+        try:
+            return summaries.decode(_opened(self.key, opener).open_summary(self.data) if self.key else self.data)
+        except (NotOurs, DecodeError) as error:
+            raise MessageDamaged(str(error)) from None
 
 
 def _opened(key: bytes, opener: Opener | None) -> ContentKey:
@@ -103,6 +112,11 @@ class Queries:
         value: int = row[0] if row else 0
         return value
 
+    def receipt(self, lookup: bytes) -> str | None:
+        """Give the receipt that is found by this, as JSON; None when there is none."""
+        row = self._db.row("SELECT data FROM receipt WHERE lookup = ?", lookup)
+        return row and row[0]
+
     def mailbox(self, address: str) -> Mailbox | None:
         """Give the mailbox that has this address, expired or not."""
         row = self._db.row(f"SELECT {_MAILBOX} FROM mailbox WHERE address = ?", address)
@@ -123,12 +137,42 @@ class Queries:
                 return
             after = rows[-1][0]
 
+    def mailboxes_of(self, mailbox_ids: Sequence[int]) -> list[Mailbox]:
+        """Give those of these mailboxes that are still there, expired or not."""
+        rows = self._db.rows(
+            f"SELECT {_MAILBOX} FROM mailbox WHERE id {self._db.among}", self._db.listed(mailbox_ids)
+        )
+        return [_mailbox(row) for row in rows]
+
     def expired(self, now: int, limit: int) -> list[Mailbox]:
         """Give up to `limit` mailboxes whose time is over."""
         rows = self._db.rows(
             f"SELECT {_MAILBOX} FROM mailbox WHERE expires_at <= ? ORDER BY expires_at LIMIT ?", now, limit
         )
         return [_mailbox(row) for row in rows]
+
+    def expired_with_keys(self, now: int, limit: int) -> list[int]:
+        """Give up to `limit` mailboxes whose time is over and which can still be opened, by id."""
+        rows = self._db.rows(
+            "SELECT id FROM mailbox m WHERE expires_at <= ?"
+            " AND EXISTS (SELECT 1 FROM keys.wrapped_key k WHERE k.mailbox_id = m.id) ORDER BY expires_at LIMIT ?",
+            *(now, limit),
+        )
+        return [mailbox_id for (mailbox_id,) in rows]
+
+    def lost_keys(self, after: int, limit: int) -> tuple[list[int], int]:
+        """Look at `limit` wrapped keys, those of the credentials after this one.
+
+        Returns:
+            The credentials that do not exist, and the last one looked at; 0 when there are no more.
+        """
+        rows = self._db.rows(
+            "SELECT k.credential_id, c.id FROM keys.wrapped_key k LEFT JOIN credential c ON c.id = k.credential_id"
+            " WHERE k.credential_id > ? ORDER BY k.credential_id LIMIT ?",
+            *(after, limit),
+        )
+        lost = [opened for opened, credential_id in rows if credential_id is None]
+        return lost, rows[-1][0] if len(rows) == limit else 0
 
     def messages(self, mailbox_ids: Sequence[int]) -> dict[int, int]:
         """Give how many messages mailboxes have."""
@@ -163,7 +207,7 @@ class Queries:
         """Give the mailbox of this address and the credentials that open it; None when there is none."""
         # In one statement, so that both are of the same moment.
         rows = self._db.rows(
-            f"SELECT {_MAILBOX_OF_M}, c.id, c.verifier, c.read_only, c.salt, k.data"
+            f"SELECT {_MAILBOX_OF_M}, c.id, c.verifier, c.kind, c.read_only, c.salt, k.data"
             " FROM mailbox m LEFT JOIN credential c ON c.mailbox_id = m.id"
             " LEFT JOIN keys.wrapped_key k ON k.credential_id = c.id AND k.mailbox_id = m.id WHERE m.address = ?",
             address,
@@ -173,8 +217,8 @@ class Queries:
         mailbox = _mailbox(rows[0][:_MAILBOX_WIDTH])
         credentials = [row[_MAILBOX_WIDTH:] for row in rows if row[_MAILBOX_WIDTH] is not None]
         return mailbox, [
-            Lock(credential_id, verifier, bool(read_only), salt, wrapped)
-            for credential_id, verifier, read_only, salt, wrapped in credentials
+            Lock(credential_id, verifier, kind == "owner", bool(read_only), salt, wrapped)
+            for credential_id, verifier, kind, read_only, salt, wrapped in credentials
         ]
 
     def credentials(self, mailbox_id: int) -> list[Credential]:
@@ -253,25 +297,39 @@ class Queries:
         )
         return Changes(tuple(map(entry_of, changed)), tuple(uid for (uid,) in gone), highest)
 
-    def summaries(self, folder_id: int, uids: Sequence[int]) -> dict[int, Sealed]:
-        """Give the summaries of those messages that are still there, by UID."""
+    def summaries(self, folder_id: int, uids: Sequence[int], now: int = 0) -> dict[int, Sealed]:
+        """Give the summaries of those messages that are still there and whose time is not over `now`, by UID."""
         rows = self._db.rows(
             "SELECT e.uid, e.content_key, s.data FROM entry e JOIN summary s ON s.entry_id = e.id"
-            f" WHERE e.folder_id = ? AND e.uid {self._db.among}",
+            f" WHERE e.folder_id = ? AND e.uid {self._db.among} AND (e.expires_at IS NULL OR e.expires_at > ?)",
             folder_id,
             self._db.listed(uids),
+            now,
         )
         return {uid: Sealed(key, data) for uid, key, data in rows}
 
-    def content(self, folder_id: int, uid: int) -> Sealed | None:
-        """Give a message's octets, None when it is gone."""
+    def content(self, folder_id: int, uid: int, now: int = 0) -> Sealed | None:
+        """Give a message's octets, None when it is gone or its time is over `now`."""
         row = self._db.row(
             "SELECT e.content_key, c.data, c.codec FROM entry e JOIN content c ON c.id = e.content_id"
-            " WHERE e.folder_id = ? AND e.uid = ?",
+            " WHERE e.folder_id = ? AND e.uid = ? AND (e.expires_at IS NULL OR e.expires_at > ?)",
             folder_id,
             uid,
+            now,
         )
         return row and Sealed(*row)
+
+    def ended(self, mailbox_id: int, now: int) -> dict[int, list[tuple[bool, int]]]:
+        """Give the messages of a mailbox whose own time is over: whether it is unseen and its size, by folder."""
+        rows = self._db.rows(
+            "SELECT e.folder_id, e.flags, e.size FROM folder f JOIN entry e ON e.folder_id = f.id"
+            " WHERE f.mailbox_id = ? AND e.expires_at <= ?",
+            *(mailbox_id, now),
+        )
+        ended: dict[int, list[tuple[bool, int]]] = {}
+        for folder_id, flags, size in rows:
+            ended.setdefault(folder_id, []).append((SEEN not in from_text(flags), size))
+        return ended
 
     def expired_entries(self, now: int, limit: int) -> list[tuple[int, int]]:
         """Give up to `limit` messages whose own time is over, as folder and UID."""

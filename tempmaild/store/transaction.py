@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from tempmaild.errors import NoSuchFolder
+from tempmaild.store.audit import Notes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -70,6 +71,7 @@ class Transaction:
         now: UTC epoch seconds.
         touched: folders in which something has happened, `SETTINGS` and `LIFETIMES` among them; those who watch them
             are told after the commit.
+        notes: what is added to the audit log at the end (`store.audit.record`).
         forgets: whether something was deleted of which nothing may be left on the disk.
     """
 
@@ -79,6 +81,7 @@ class Transaction:
         self.now = now
         self.forgets = False
         self.touched: set[int] = set()
+        self.notes = Notes()
         self._counters: dict[int, Counters] = {}
         self._ids: Iterator[int] = iter(())
 
@@ -152,7 +155,7 @@ class Transaction:
         self.touched.add(LIFETIMES)
 
     def finish(self) -> None:
-        """Write the counters that have changed, and have other processes told."""
+        """Write the counters that have changed, and the audit log, and have other processes told."""
         rows = [
             (c.uid_next, c.highest_modseq, c.messages, c.unseen, c.size, folder_id)
             for folder_id, c in self._counters.items()
@@ -163,4 +166,5 @@ class Transaction:
                 "UPDATE folder SET uid_next = ?, highest_modseq = ?, messages = ?, unseen = ?, size = ? WHERE id = ?",
                 rows,
             )
+        self.notes.write(self)
         self.db.announce(self.touched)

@@ -11,6 +11,7 @@ from nacl.signing import SigningKey
 
 from tempmaild.core.sealing import Sealer
 from tempmaild.errors import StoreFailed
+from tempmaild.store.disk import sync
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,6 +36,9 @@ class Vault:
 
 def open_vault(host: str, key_file: Path) -> Vault:
     """Read the host's signing key, which is made when it is missing.
+
+    A key that was lost is replaced like that. Receipts that it signed stay good: the audit log has every key with
+    which receipts were ever signed.
 
     Raises:
         StoreFailed: the file cannot be read or written, or holds no key.
@@ -63,5 +67,6 @@ def _create(key_file: Path, key: SigningKey) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.link(draft, key_file)
+        sync(key_file)
     finally:
         draft.unlink()

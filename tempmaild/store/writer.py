@@ -52,6 +52,8 @@ _FORGET_AFTER = 2.0
 _FORGET_AT_LAST = 20.0
 """Seconds between two times that the traces of what was deleted are taken off the disk: while the writer is idle, and
 while it is not."""
+_FORGET_AGAIN = 1.0
+"""Seconds after which it is tried again, because somebody was just reading."""
 _PIECE = 1 << 20
 """Octets read from the pipe at once."""
 
@@ -192,6 +194,7 @@ class Writer:
         self._unseeing = False
         self._now = 0
         self._forgot_at = 0.0
+        self._forgot_all = True
 
     def work(self) -> None:
         """Commit until the source is closed, and everything that came before."""
@@ -199,13 +202,16 @@ class Writer:
         while going_on:
             waiting: deque[Pending] = deque()
             going_on = self._take(waiting, _LOOK_AROUND)
+            idle = not waiting
             while going_on and waiting and self._take(waiting, 0):
                 self._commit(self._cut_group(waiting))
                 self._forget(_FORGET_AT_LAST)
             while waiting:
                 self._commit(self._cut_group(waiting))
-            self._forget(_FORGET_AFTER)
+            self._forget(_FORGET_AFTER if idle else _FORGET_AT_LAST)
+            self._vault.sealer.forget_old()
             self._look_at_others()
+        self._forget(0)
 
     def _take(self, waiting: deque[Pending], patience: float) -> bool:
         """Add what has arrived to what waits; False at the end of the source."""
@@ -244,13 +250,15 @@ class Writer:
     def _forget(self, after: float) -> None:
         """Have nothing left on the disk of what was deleted, once it is so many seconds since the last time."""
         now = time.monotonic()
-        if not self._vault.forgets or now - self._forgot_at < after:
+        wait = after if self._forgot_all else min(after, _FORGET_AGAIN)
+        if not self._vault.forgets or now - self._forgot_at < wait:
             return
-        self._forgot_at = now
+        self._forgot_at, self._forgot_all = now, False
         try:
-            self._vault.forgets = not self._db.forget()
+            self._forgot_all = self._db.forget()
         except self._db.failures as error:
             self._log.error("forgetting-failed", problem=error)
+        self._vault.forgets = not self._forgot_all
 
     def _answers(self, group: list[Pending], results: list[Result | Exception]) -> Iterator[tuple[int, Any]]:
         told: Exception | None = None
@@ -280,6 +288,9 @@ class Writer:
             self._unseeing = True
             return
         self._unseeing = False
+        if touched is None and self._db.sqlite:
+            # It may have ended without forgetting what it deleted, as may the writer before this one.
+            self._vault.forgets = True
         if touched is None or touched:
             self._send(Committed([], touched))
 

@@ -19,9 +19,22 @@ from tests.bench.load import Load, LoadFailed, LoadGenerator
 from tests.bench.measure import take_turns
 from tests.bench.peers import CannotStart, Dovecot, Postfix
 from tests.bench.report import Result, as_values, table
-from tests.bench.rows import DOVECOT, FULL, POSTFIX, QUICK, TEMPMAILD, make_rows, make_scale_rows, stored
+from tests.bench.rows import (
+    CROWDED,
+    DOVECOT,
+    FULL,
+    POSTFIX,
+    QUICK,
+    TEMPMAILD,
+    UNSEALED,
+    make_rows,
+    make_scale_rows,
+    make_sealing_rows,
+    stored,
+)
 from tests.bench.scale import FilledTempmaild
-from tests.bench.servers import ACCOUNTS, Role, Server, Tempmaild
+from tests.bench.servers import ACCOUNTS, Role, Server, Tempmaild, UnsealedTempmaild
+from tests.bench.sweep import CrowdedTempmaild
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -60,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="a short round, to see that everything works")
     parser.add_argument("--only", action="append", metavar="NAME", help="this row; may be given more than once")
     parser.add_argument("--scale", action="store_true", help="what a million stored messages cost, instead of peers")
+    parser.add_argument("--sealing", action="store_true", help="what sealing costs, instead of peers")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample into FILE")
     parser.add_argument(
         "--folder", default="/var/tmp", help="where all servers keep their files: a real disk (/var/tmp)"
@@ -70,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
 def _measure(options: argparse.Namespace, folder: Path, stack: ExitStack) -> list[Result]:
     generator = LoadGenerator(folder)
     write_corpus(folder)
-    make = make_scale_rows if options.scale else make_rows
+    make = make_scale_rows if options.scale else make_sealing_rows if options.sealing else make_rows
     scope = QUICK if options.quick else FULL
     rows = _selected(make(generator, folder, scope), options.only)
     servers = _start_servers(rows, scope, folder, stack)
@@ -93,7 +107,13 @@ def _selected(rows: Sequence[Row], names: Sequence[str] | None) -> list[Row]:
 
 def _start_servers(rows: Sequence[Row], scope: Scope, folder: Path, stack: ExitStack) -> dict[str, Server]:
     """Start the servers that the rows need; the stack ends them."""
-    makers: dict[str, Callable[[Path], Server]] = {TEMPMAILD: Tempmaild, POSTFIX: Postfix, DOVECOT: Dovecot}
+    makers: dict[str, Callable[[Path], Server]] = {
+        TEMPMAILD: Tempmaild,
+        UNSEALED: UnsealedTempmaild,
+        POSTFIX: Postfix,
+        DOVECOT: Dovecot,
+    }
+    makers[CROWDED] = lambda place: CrowdedTempmaild(place, scope.mailboxes, folder / M4K)
     for size in scope.stored:
         makers[stored(size)] = lambda place, size=size: FilledTempmaild(place, size, folder / M4K)  # type: ignore[misc]
     servers = {}
@@ -110,7 +130,7 @@ def _seed(generator: LoadGenerator, message: Path, servers: dict[str, Server]) -
     """Put mail into the accounts that are read."""
     load = Load("lmtp", connections=10, per_session=20, message=message, in_turn=True)
     for server in servers.values():
-        if "imap" in server.ports and not isinstance(server, FilledTempmaild):
+        if "imap" in server.ports and not isinstance(server, FilledTempmaild | CrowdedTempmaild):
             generator.run(load, server.ports["lmtp"], server.accounts(Role.READER), ACCOUNTS * _SEEDED)
 
 

@@ -10,6 +10,7 @@ from tests.bench.load import Load
 from tests.bench.measure import Held, HeldOverTls, Latency, Rate
 from tests.bench.scale import Destruction
 from tests.bench.servers import Role
+from tests.bench.sweep import SweepLatency, SweepTime
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from tests.bench.measure import Measurement, Sample
 
 TEMPMAILD, POSTFIX, DOVECOT = "tempmaild", "Postfix", "Dovecot"
+UNSEALED = "unsealed"
+CROWDED = "crowded"
+"""The daemon with many mailboxes, which sweeps."""
 
 _MOST_DELIVERED = 1000
 """Messages for one sample of a daemon whose point is to have few."""
@@ -94,16 +98,22 @@ class Scope(NamedTuple):
         idle: connections that are held at once.
         idle_tls: encrypted ones.
         stored: how many messages the daemons hold that are held against each other.
+        mailboxes: how many the daemon has that sweeps.
+        expiring: how many of them expire at the same moment.
     """
 
     seconds: float
     idle: int
     idle_tls: int
     stored: tuple[int, int, int]
+    mailboxes: int
+    expiring: int
 
 
-FULL = Scope(seconds=3, idle=2000, idle_tls=1000, stored=(1_000, 100_000, 1_000_000))
-QUICK = Scope(seconds=0.5, idle=200, idle_tls=100, stored=(1_000, 10_000, 100_000))
+FULL = Scope(
+    seconds=3, idle=2000, idle_tls=1000, stored=(1_000, 100_000, 1_000_000), mailboxes=1_000_000, expiring=10_000
+)
+QUICK = Scope(seconds=0.5, idle=200, idle_tls=100, stored=(1_000, 10_000, 100_000), mailboxes=20_000, expiring=2_000)
 
 
 def make_rows(generator: LoadGenerator, corpus: Path, scope: Scope) -> list[Row]:
@@ -153,6 +163,20 @@ def make_scale_rows(generator: LoadGenerator, corpus: Path, scope: Scope) -> lis
         Row("scale-fetch", "fetch: IMAP FETCH newest", fetch, columns, times, largest),
         Row("scale-destroy", "destroying one mailbox", Destruction(), columns, within, largest),
         Row("scale-delivery", "delivery", delivery, columns, times, largest),
+        Row("sweep-latency", "delivery during a sweep, p99", SweepLatency(scope.expiring), (), _at_most(2), CROWDED),
+        Row("sweep-time", "until all that expired is erased", SweepTime(scope.expiring), (), _at_most(60), CROWDED),
+    ]
+
+
+def make_sealing_rows(generator: LoadGenerator, corpus: Path, scope: Scope) -> list[Row]:
+    """Make the rows that hold sealed mailboxes against unsealed ones: sealing costs at most a quarter."""
+    mail = Load("smtp", per_session=20, message=corpus / M4K)
+    durable = Rate(generator, mail, Role.TAKER, scope.seconds)
+    sessions = Rate(generator, Load("imap"), Role.READER, scope.seconds)
+    columns, wanted = (UNSEALED,), _times(0.75)
+    return [
+        Row("sealing-durable", "SMTP, durable, 20 messages a session", durable, columns, wanted),
+        Row("sealing-imap", "IMAP short session", sessions, columns, wanted),
     ]
 
 

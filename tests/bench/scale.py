@@ -86,12 +86,12 @@ class FilledTempmaild(Tempmaild):
         """Make so many mailboxes, with their messages."""
         domain = next(domain for domain in run(appliance.domains.list_all()) if domain.name == DOMAIN)
         keys = [secrets.generate(randomness.token_bytes) for _ in range(count)]
-        creations = [_creation(domain.id, f"stored{next(self._names)}@{DOMAIN}", key) for key in keys]
-        mailboxes: list[Mailbox] = _commit_all(appliance, creations)
+        creations = [creation(domain.id, f"stored{next(self._names)}@{DOMAIN}", key) for key in keys]
+        mailboxes: list[Mailbox] = commit_all(appliance, creations)
         recipients = [run(appliance.deliveries.recipient(*mailbox.address.split("@"))) for mailbox in mailboxes]
         deliveries = [Deliver(self._message, (recipient,)) for recipient in recipients]
         for _ in range(_MESSAGES):
-            _commit_all(appliance, deliveries)
+            commit_all(appliance, deliveries)
         return list(zip(mailboxes, keys, strict=True))
 
 
@@ -105,14 +105,14 @@ class Destruction(Measurement):
         return Sample(statistics.median(server.destroy_some()) * 1e3, mebibytes(server))
 
 
-def _creation(domain_id: int, address: str, secret: str) -> CreateMailbox:
+def creation(domain_id: int, address: str, secret: str) -> CreateMailbox:
     """Give the making of a sealed mailbox."""
     keys, pair = secrets.keys_of_code(secret), new_key_pair(randomness.token_bytes)
     credential = NewCredential(keys.verifier, wrapped=wrap(pair.private, keys.wrapping_key, pair.public))
     return CreateMailbox(domain_id, address, Lifetime(LIFETIME), credential, public_key=pair.public)
 
 
-def _commit_all(appliance: Appliance, changes: Sequence[Change[Any]]) -> list[Any]:
+def commit_all(appliance: Appliance, changes: Sequence[Change[Any]]) -> list[Any]:
     """Have changes committed in large groups; their results."""
     results: list[Any] = []
     vault = Vault("mx.box.test", SigningKey.generate())

@@ -5,11 +5,16 @@ from __future__ import annotations
 import random
 import socket
 from abc import ABC, abstractmethod
+from contextlib import closing
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
+from tempmaild.appliance import open_appliance
 from tests.bench.process import Tree
-from tests.daemon import HOST, RunningDaemon
+from tests.daemon import DOMAIN, HOST, RunningDaemon
+from tests.support import run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -105,6 +110,17 @@ class Tempmaild(Server):
     @property
     def tree(self) -> Tree:
         return Tree(self.daemon.pid)
+
+
+class UnsealedTempmaild(Tempmaild):
+    """One whose mailboxes are not sealed, to see what sealing costs."""
+
+    def make_accounts(self) -> None:
+        appliance = open_appliance(self.daemon.settings)
+        with closing(appliance.handle):
+            domain = run(appliance.domains.get(DOMAIN))
+            run(appliance.domains.change(structs.replace(domain, sealed=False)))
+        super().make_accounts()
 
 
 def free_ports(*protocols: str) -> dict[str, int]:

@@ -11,7 +11,16 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tempmaild.core.secret import VERIFIER_OCTETS, generate, is_code, keys_of_code, keys_of_password
+from tempmaild.core.secret import (
+    VERIFIER_OCTETS,
+    check_password,
+    generate,
+    is_code,
+    keys_of_code,
+    keys_of_password,
+    prepared,
+)
+from tempmaild.errors import InvalidValue
 
 SECRET = "00041-06105-0r3gg-28a1c-60t3g-f"
 
@@ -71,3 +80,46 @@ def test_a_chosen_password_counts_as_it_was_typed() -> None:
 )
 def test_a_code_is_known_by_its_form(secret: str, code: bool) -> None:
     assert is_code(secret) is code
+
+
+def test_the_keys_of_a_password_are_what_they_were() -> None:
+    # Argon2id of "correct horse", 64 MiB, three passes, one lane: OpenSSL's gives the same.
+    key = HKDF(SHA256(), 32, salt=None, info=b"tempmaild login verifier").derive(
+        bytes.fromhex("7305faebadc453c91558d7566069a56037063a9c13d29d3f275c56d904a9fb96")
+    )
+    assert keys_of_password("correct horse", bytes(16)).verifier == hashlib.sha256(key).digest()
+
+
+@pytest.mark.parametrize(
+    ("typed", "same"),
+    [("pa\u0308ssword", "p\u00e4ssword"), ("two\u00a0words", "two words"), ("two\u3000words", "two words")],
+)
+def test_a_password_is_the_same_from_every_keyboard(typed: str, same: str) -> None:
+    assert prepared(typed) == prepared(same) == same
+
+
+@pytest.mark.parametrize("password", ["correct horse", "12345678", "Pässwörter", "x" * 256, "joe@box.test2"])
+def test_a_password_may_be_chosen(password: str) -> None:
+    check_password(password, "joe@box.test")
+
+
+@pytest.mark.parametrize(
+    ("password", "reason"),
+    [
+        ("", "8 to 256"),
+        ("1234567", "8 to 256"),
+        ("x" * 257, "8 to 256"),
+        (SECRET, "generated"),
+        (SECRET.upper().replace("-", " "), "generated"),
+        ("joseph.miller@box.test", "address"),
+        ("Joseph.Miller", "address"),
+        ("line\r\nbreak", "typed"),
+        ("nul\0nul\0nul", "typed"),
+        ("\udc80surrogate", "typed"),
+    ],
+)
+def test_a_password_may_not_be_chosen(password: str, reason: str) -> None:
+    with pytest.raises(InvalidValue, match=reason) as refusal:
+        check_password(password, "joseph.miller@box.test")
+    assert refusal.value.field == "password"
+    assert password not in str(refusal.value) or not password

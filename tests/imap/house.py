@@ -16,12 +16,15 @@ from tests.support import make_appliance, run
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tempmaild.core.lifetime import Lifetime
     from tempmaild.core.mailbox import Entry
     from tempmaild.service.inbox import Inbox
 
 ADDRESS = "me@box.test"
 LIFETIME = 86_400
-RULES = Rules("always", tls_available=True, longest_message=1 << 20, login_seconds=60, idle_seconds=1800)
+RULES = Rules(
+    "always", tls_available=True, longest_message=1 << 20, login_seconds=60, idle_seconds=1800, search_seconds=10
+)
 
 PLAIN = b"From: a@example.org\r\nSubject: one\r\n\r\nhello\r\nworld\r\n"
 OTHER = b"From: b@example.org\r\nSubject: two\r\n\r\nbye\r\n"
@@ -34,12 +37,12 @@ NESTED = (
 class House:
     """The appliance on a fresh database, with one mailbox; `values` is what the scripts speak of."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, lifetime: int | Lifetime = LIFETIME) -> None:
         self.appliance = make_appliance(folder)
         self.clock = self.appliance.clock
         self.logins = self.appliance.logins
         self.memory = Memory(4 << 20)
-        account = self.appliance.create(ADDRESS, LIFETIME)
+        account = self.appliance.create(ADDRESS, lifetime)
         self.mailbox, self.secret = account.mailbox, account.secret
         self.values = {
             "address": ADDRESS,
@@ -74,7 +77,7 @@ class House:
     def connect(self, rules: Rules = RULES, *, tls: bool = False, on_this_host: bool = False) -> Dialog:
         peer = Peer("192.0.2.1", on_this_host, TLS if tls else "")
         log = get_log("imap").bind(session="1")
-        shared = Shared(rules, self.logins, self.memory, self.clock)
+        shared = Shared(rules, self.logins, self.appliance.appliance.limiter, self.memory, self.clock)
         return Dialog(ImapSession(peer, "1", log, shared))
 
     def log_in(self, rules: Rules = RULES) -> Dialog:

@@ -6,14 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tempmaild.core import lifetime as lifetimes
 from tests.dialog import replay, replays
-from tests.imap.house import NESTED, OTHER, PLAIN, RULES
+from tests.imap.house import LIFETIME, NESTED, OTHER, PLAIN, RULES
 
 if TYPE_CHECKING:
+    from tempmaild.core.lifetime import Lifetime
     from tests.dialog import Script
     from tests.imap.house import House
 
 MAIL = {"no": (), "yes": (PLAIN, OTHER, NESTED)}
+
+
+@pytest.fixture
+def lifetime(script: Script) -> int | Lifetime:
+    return lifetimes.from_text(script.options["lifetime"]) if "lifetime" in script.options else LIFETIME
 
 
 @pytest.mark.parametrize(("script", "cut"), replays(Path(__file__).parents[1] / "dialogs" / "imap"))

@@ -22,6 +22,7 @@ CODES = {  # RFC 5530 §3, RFC 9051 §7.1, RFC 4469 §4.2
     b"LIMIT",
     b"NOPERM",
     b"TOOBIG",
+    b"SERVERBUG",
 }
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import imaplib
+import json
 import smtplib
 import threading
+import time
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tempmaild.core.lifetime import SHORTEST
 from tests.daemon import HOST, start_daemon
 
 if TYPE_CHECKING:
@@ -24,10 +28,11 @@ _MESSAGE = b"Subject: hello\r\n\r\nHello.\r\n"
 
 @pytest.fixture
 def daemons(postgres_url: str, tmp_path: Path) -> Iterator[list[RunningDaemon]]:
-    """Two daemons with one database."""
+    """Two daemons with one database, in which an address is free again as soon as its mailbox is gone."""
     started: list[RunningDaemon] = []
     try:
-        started += [start_daemon(tmp_path / name, store={"url": postgres_url, "readers": 2}) for name in "ab"]
+        store, mailbox = {"url": postgres_url, "readers": 2}, {"quarantine_seconds": 0}
+        started += [start_daemon(tmp_path / name, store=store, mailbox=mailbox) for name in "ab"]
         yield started
         assert [daemon.stop() for daemon in started] == [0, 0]
     finally:
@@ -57,6 +62,15 @@ def send(daemon: RunningDaemon, account: Account, message: bytes = _MESSAGE) -> 
         assert client.sendmail("a@sender.test", [account.address], message) == {}
 
 
+def has_ended(client: imaplib.IMAP4) -> bool:
+    """Say whether the session is over at this command."""
+    try:
+        client.select("INBOX")
+    except imaplib.IMAP4.abort as error:
+        return "UNAVAILABLE" in str(error)
+    return False
+
+
 def test_who_waits_at_one_hears_of_what_came_by_the_other(daemons: list[RunningDaemon]) -> None:
     account = daemons[0].create()
     for sending, waiting in (daemons, daemons[::-1]):
@@ -73,6 +87,67 @@ def test_who_waits_hears_of_the_end_of_the_mailbox(daemons: list[RunningDaemon])
     daemons[1].command("mailbox", "destroy", account.address)
     assert idler.hear().startswith(b"* BYE ")
     idler.close()
+
+
+def test_an_address_changes_hands_at_the_other(daemons: list[RunningDaemon]) -> None:
+    here, there = daemons
+    account = here.create("reused@box.test")
+    send(here, account)
+    idler, reader = Idler(here, account), imaplib.IMAP4(HOST, here.ports.imap, timeout=_PATIENCE)
+    reader.login(*account)
+    reader.select("INBOX")
+    there.command("mailbox", "destroy", account.address)
+    successor = there.create(account.address)
+    send(there, successor, b"Subject: for the new owner\r\n\r\n")
+    assert idler.hear().startswith(b"* BYE ")
+    idler.close()
+    with pytest.raises(imaplib.IMAP4.abort, match="UNAVAILABLE"):
+        reader.fetch("1:*", "(UID ENVELOPE)")
+    reader.shutdown()
+    with imaplib.IMAP4(HOST, here.ports.imap, timeout=_PATIENCE) as client:
+        with pytest.raises(imaplib.IMAP4.error, match="AUTHENTICATIONFAILED"):
+            client.login(*account)
+        client.login(*successor)
+        assert client.select("INBOX")[1] == [b"1"]
+
+
+def test_a_secret_that_is_revoked_at_the_other_ends_sessions(daemons: list[RunningDaemon], tmp_path: Path) -> None:
+    here, there = daemons
+    account = here.create()
+    (tmp_path / "secret").write_text(account.secret)
+    words = ("credential", "add", account.address, "--secret-file", str(tmp_path / "secret"), "--json")
+    added = json.loads(there.command(*words))
+    with ExitStack() as stack:
+        first, second = (
+            stack.enter_context(imaplib.IMAP4(HOST, here.ports.imap, timeout=_PATIENCE)) for _ in range(2)
+        )
+        first.login(*account)
+        second.login(account.address, added["secret"])
+        there.command("credential", "revoke", account.address, str(added["id"]))
+        deadline = time.monotonic() + _PATIENCE
+        while not has_ended(second):
+            assert time.monotonic() < deadline
+        assert first.select("INBOX")[0] == "OK"
+
+
+def test_both_sweep_and_each_mailbox_is_destroyed_once(daemons: list[RunningDaemon]) -> None:
+    living = daemons[0].create()
+    doomed = [account for daemon in daemons for account in daemon.create_many(30, lifetime=SHORTEST)]
+    for daemon in daemons:
+        with smtplib.SMTP(HOST, daemon.ports.smtp, timeout=_PATIENCE) as client:
+            recipients = [account.address for account in (living, *doomed)]
+            assert client.sendmail("a@sender.test", recipients, _MESSAGE) == {}
+    deadline = time.monotonic() + SHORTEST + _PATIENCE
+    while len(daemons[0].command("mailbox", "list").splitlines()) > 1:
+        assert time.monotonic() < deadline
+    audited = [json.loads(line) for line in daemons[1].command("audit", "list", "--json").splitlines()]
+    destroyed = [row for row in audited if row["action"] == "mailbox-destroy"]
+    assert len({row["subject"] for row in destroyed}) == len(destroyed) == len(doomed)
+    # What both have added is one chain.
+    daemons[0].command("audit", "verify")
+    with imaplib.IMAP4(HOST, daemons[1].ports.imap, timeout=_PATIENCE) as client:
+        client.login(*living)
+        assert client.select("INBOX")[1] == [b"2"]
 
 
 def test_both_deliver_into_one_folder(daemons: list[RunningDaemon]) -> None:

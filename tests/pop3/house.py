@@ -15,6 +15,7 @@ from tests.support import make_appliance, run
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tempmaild.core.lifetime import Lifetime
     from tempmaild.core.mailbox import Entry
     from tempmaild.service.inbox import Inbox
 
@@ -32,11 +33,11 @@ UNTERMINATED = b"Subject: three\r\n\r\n.last"
 class House:
     """The appliance on a fresh database, with one mailbox; `values` is what the scripts speak of."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, lifetime: int | Lifetime = LIFETIME) -> None:
         self.appliance = make_appliance(folder)
         self.clock = self.appliance.clock
         self.logins = self.appliance.logins
-        account = self.appliance.create(ADDRESS, LIFETIME)
+        account = self.appliance.create(ADDRESS, lifetime)
         self.mailbox, self.secret = account.mailbox, account.secret
         self.values = {
             "address": ADDRESS,
@@ -68,7 +69,7 @@ class House:
     def connect(self, rules: Rules = RULES, *, tls: bool = False, on_this_host: bool = False) -> Dialog:
         peer = Peer("192.0.2.1", on_this_host, TLS if tls else "")
         log = get_log("pop3").bind(session="1")
-        return Dialog(Pop3Session(peer, "1", log, rules, self.logins, self.clock))
+        return Dialog(Pop3Session(peer, "1", log, rules, self.logins, self.appliance.appliance.limiter, self.clock))
 
     def log_in(self) -> Dialog:
         dialog = self.connect()

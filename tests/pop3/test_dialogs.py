@@ -6,14 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tempmaild.core import lifetime as lifetimes
 from tests.dialog import replay, replays
-from tests.pop3.house import DOTS, PLAIN, RULES, UNTERMINATED
+from tests.pop3.house import DOTS, LIFETIME, PLAIN, RULES, UNTERMINATED
 
 if TYPE_CHECKING:
+    from tempmaild.core.lifetime import Lifetime
     from tests.dialog import Script
     from tests.pop3.house import House
 
 MAIL = {"no": (), "yes": (PLAIN, DOTS, UNTERMINATED), "utf8": ("Subject: grün\r\n\r\n".encode(),)}
+
+
+@pytest.fixture
+def lifetime(script: Script) -> int | Lifetime:
+    return lifetimes.from_text(script.options["lifetime"]) if "lifetime" in script.options else LIFETIME
 
 
 @pytest.mark.parametrize(("script", "cut"), replays(Path(__file__).parents[1] / "dialogs" / "pop3"))

@@ -20,7 +20,7 @@ def test_sessions_follow_the_settings(house: House) -> None:
         pop3=Pop3(login_seconds=17, idle_seconds=700),
         tls=Tls(certificate=Path("/cert.pem"), key=Path("/key.pem")),
     )
-    make = session_factory(settings, house.logins, house.clock)
+    make = session_factory(settings, house.logins, house.appliance.appliance.limiter, house.clock)
     session = make(Peer("127.0.0.1", on_this_host=True), "s1")
     assert session.id == "s1"
     dialog = Dialog(session)
@@ -34,6 +34,6 @@ def test_sessions_follow_the_settings(house: House) -> None:
 
 
 def test_without_a_certificate_there_is_no_stls(house: House) -> None:
-    make = session_factory(Settings(), house.logins, house.clock)
+    make = session_factory(Settings(), house.logins, house.appliance.appliance.limiter, house.clock)
     dialog = Dialog(make(Peer("127.0.0.1", on_this_host=True), "s1"))
     assert b"\r\nSTLS\r\n" not in dialog.send(b"CAPA\r\n")

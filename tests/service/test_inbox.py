@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from tempmaild.core.flags import DELETED, SEEN, FlagChange
+from tempmaild.core.lifetime import FOREVER, Lifetime
 from tempmaild.core.mailbox import INBOX
 from tempmaild.core.secret import Keys
 from tempmaild.errors import (
@@ -22,6 +23,7 @@ from tempmaild.errors import (
     WrongCredentials,
 )
 from tempmaild.service.logins import Listings, Recents
+from tempmaild.store.transaction import LIFETIMES
 from tests.support import MESSAGE, NOW, run
 
 if TYPE_CHECKING:
@@ -40,6 +42,8 @@ READING: dict[str, Use] = {
     "changes": lambda inbox, folder: inbox.changes(folder.id, 0),
     "summaries": lambda inbox, folder: inbox.summaries(folder.id, [1]),
     "content": lambda inbox, folder: inbox.content(folder.id, 1),
+    "examine": lambda inbox, folder: inbox.examine(folder.id, 1, len),
+    "use": lambda inbox, _: inbox.use(),
 }
 WRITING: dict[str, Use] = {
     "create_folder": lambda inbox, _: inbox.create_folder("new"),
@@ -139,6 +143,27 @@ class TestEveryUse:
         house.clock.now = NOW + 199.0
         run(use(inbox, folder))
         house.clock.now = NOW + 200.0
+        with pytest.raises(MailboxGone):
+            run(use(inbox, folder))
+
+    def test_ends_when_the_lifetime_is_shortened(
+        self, house: TestAppliance, inbox: Inbox, folder: Folder, use: Use
+    ) -> None:
+        house.appliance.handle.run("UPDATE mailbox SET expires_at = ?", NOW + 50)
+        house.appliance.hub.publish({LIFETIMES})
+        house.clock.now = NOW + 49.999
+        run(use(inbox, folder))
+        house.clock.now = NOW + 50.0
+        with pytest.raises(MailboxGone):
+            run(use(inbox, folder))
+
+    @pytest.mark.parametrize("told", [{LIFETIMES}, None])
+    def test_ends_when_the_secret_is_revoked(
+        self, house: TestAppliance, inbox: Inbox, folder: Folder, use: Use, told: set[int] | None
+    ) -> None:
+        run(use(inbox, folder))
+        house.appliance.handle.run("DELETE FROM credential")
+        house.appliance.hub.publish(told)
         with pytest.raises(MailboxGone):
             run(use(inbox, folder))
 
@@ -370,3 +395,184 @@ class TestRecents:
             recents.claim(folder_id, 7)
         assert [recents.claim(folder_id, 7) for folder_id in (1, 3)] == [7, 7]
         assert recents.claim(2, 7) == 1
+
+
+def expires_at(house: TestAppliance, address: str) -> int:
+    """Give when the mailbox expires as others see it, seconds since `NOW`."""
+    return run(house.mailboxes.find(address)).expires_at - NOW
+
+
+class TestIdleTime:
+    @pytest.fixture
+    def account(self, house: TestAppliance) -> Account:
+        """A mailbox that expires when nobody uses it for a hundred seconds, and after a thousand anyhow."""
+        account = house.create("joe@box.test", Lifetime(1000, idle=100))
+        house.deliver(account.address)
+        return account
+
+    def test_begins_with_the_mailbox(self, house: TestAppliance, account: Account) -> None:
+        house.clock.now = NOW + 100.0
+        with pytest.raises(WrongCredentials):
+            run(house.logins.login(account.address, account.secret))
+
+    @pytest.mark.parametrize("at", [1.0, 99.0, 99.999])
+    def test_begins_anew_with_each_login(self, house: TestAppliance, account: Account, at: float) -> None:
+        house.clock.now = NOW + at
+        run(house.logins.login(account.address, account.secret))
+        assert expires_at(house, account.address) == int(at) + 100
+        house.clock.now = NOW + int(at) + 99.999
+        run(house.logins.login(account.address, account.secret))
+
+    def test_a_refused_login_is_no_use(self, house: TestAppliance, account: Account) -> None:
+        house.clock.now = NOW + 50
+        with pytest.raises(WrongCredentials):
+            run(house.logins.login(account.address, "wrong"))
+        assert expires_at(house, account.address) == 100
+
+    def test_mail_that_arrives_is_no_use(self, house: TestAppliance, account: Account, inbox: Inbox) -> None:
+        folder = run(inbox.folder(INBOX))
+        house.clock.now = NOW + 50
+        house.deliver(account.address)
+        assert len(run(inbox.changes(folder.id, 0)).changed) == 2
+        assert expires_at(house, account.address) == 100
+
+    def test_uses_of_one_session_are_noted_now_and_then(
+        self, house: TestAppliance, account: Account, inbox: Inbox
+    ) -> None:
+        for at, noted in ((0, 0), (9.999, 0), (10, 10), (19, 10), (20, 20), (85, 85), (94, 85), (95, 95)):
+            house.clock.now = NOW + at
+            run(inbox.use())
+            assert expires_at(house, account.address) == noted + 100
+        house.clock.now = NOW + 194.999
+        run(inbox.check_alive())
+        house.clock.now = NOW + 195
+        with pytest.raises(MailboxGone):
+            run(inbox.use())
+
+    def test_uses_are_noted_at_least_every_minute(self, house: TestAppliance) -> None:
+        account = house.create("ann@box.test", Lifetime(100_000, idle=50_000))
+        inbox = run(house.logins.login(account.address, account.secret))
+        for at, noted in ((59.999, 0), (60, 60), (119, 60), (120, 120)):
+            house.clock.now = NOW + at
+            run(inbox.use())
+            assert expires_at(house, account.address) == noted + 50_000
+
+    def test_one_session_keeps_the_mailbox_for_another(self, house: TestAppliance, account: Account) -> None:
+        waiting = run(house.logins.login(account.address, account.secret))
+        house.clock.now = NOW + 90
+        run(house.logins.login(account.address, account.secret))
+        house.clock.now = NOW + 189.999
+        run(waiting.check_alive())
+        house.clock.now = NOW + 190
+        with pytest.raises(MailboxGone):
+            run(waiting.check_alive())
+
+    def test_ends_with_the_mailbox_at_the_latest(self, house: TestAppliance, account: Account) -> None:
+        for at in range(90, 1000, 90):
+            house.clock.now = NOW + at
+            run(house.logins.login(account.address, account.secret))
+        assert expires_at(house, account.address) == 1000
+
+    def test_a_store_that_takes_nothing_lets_read(
+        self, house: TestAppliance, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def fails(_: object) -> None:
+            raise StoreFailed
+
+        house.clock.now = NOW + 20
+        with monkeypatch.context() as patch:
+            patch.setattr(inbox._access, "write", fails)
+            run(inbox.use())
+        run(inbox.use())
+        assert expires_at(house, inbox.mailbox.address) == 120
+
+
+def test_a_use_asks_nothing_while_nothing_speaks_against_it(
+    house: TestAppliance, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(inbox.use())
+    monkeypatch.setattr(inbox, "_access", None)
+    for at in (0, 50, 99.999):
+        house.clock.now = NOW + at
+        run(inbox.use())
+
+
+class TestMessagesThatEnd:
+    """A mailbox whose messages end 50 seconds after they arrived; one of them 20 seconds after it was read."""
+
+    @pytest.fixture
+    def account(self, house: TestAppliance) -> Account:
+        account = house.create("joe@box.test", Lifetime(1000, retention=50, after_reading=20))
+        for at in (0, 10, 20):
+            house.clock.now = NOW + at
+            house.deliver(account.address)
+        return account
+
+    ENDS: tuple[tuple[float, set[int]], ...] = (
+        (49.999, {1, 2, 3}),
+        (50, {2, 3}),
+        (59.999, {2, 3}),
+        (60, {3}),
+        (69.999, {3}),
+        (70, set()),
+    )
+
+    @pytest.mark.parametrize(("at", "uids"), ENDS)
+    def test_end_to_the_second(
+        self, house: TestAppliance, inbox: Inbox, folder: Folder, at: float, uids: set[int]
+    ) -> None:
+        run(inbox.entries(folder))
+        run(inbox.content(folder.id, 1))
+        run(inbox.summaries(folder.id, [1]))
+        house.clock.now = NOW + at
+        assert {entry.uid for entry in run(inbox.entries(folder))} == uids
+        assert {entry.uid for entry in run(inbox.changes(folder.id, 0)).changed} == uids
+        assert run(inbox.summaries(folder.id, [1, 2, 3])).keys() == uids
+        for uid in (1, 2, 3):
+            assert (run(inbox.content(folder.id, uid)) is not None) == (uid in uids)
+            assert (run(inbox.examine(folder.id, uid, len)) is not None) == (uid in uids)
+            assert bool(run(inbox.summaries(folder.id, [uid]))) == (uid in uids)
+
+    @pytest.mark.parametrize(("at", "uids"), ENDS)
+    def test_do_not_count(
+        self, house: TestAppliance, inbox: Inbox, folder: Folder, at: float, uids: set[int]
+    ) -> None:
+        run(inbox.change_flags(folder.id, [3], FlagChange.ADD, frozenset({SEEN})))
+        house.clock.now = NOW + at
+        now = run(inbox.folder(INBOX))
+        assert (now.messages, now.unseen, now.size) == (len(uids), len(uids - {3}), len(uids) * len(MESSAGE))
+        assert now in run(inbox.folders())
+
+    def test_after_they_were_read(self, house: TestAppliance, inbox: Inbox, folder: Folder) -> None:
+        run(inbox.entries(folder))
+        house.clock.now = NOW + 45
+        run(inbox.note_read(folder.id, [1, 3]))
+        house.clock.now = NOW + 49
+        run(inbox.note_read(folder.id, [3]))
+        for at, uids in ((49.999, [1, 2, 3]), (50, [2, 3]), (60, [3]), (64.999, [3]), (65, [])):
+            house.clock.now = NOW + at
+            # The listing that was read before the message was is not what is gone by.
+            assert [entry.uid for entry in run(inbox.entries(run(inbox.folder(INBOX))))] == uids
+
+    def test_looking_is_not_reading(self, house: TestAppliance, account: Account, folder: Folder) -> None:
+        house.appliance.handle.run("UPDATE credential SET read_only = ?", True)
+        looking = run(house.logins.login(account.address, account.secret))
+        run(looking.content(folder.id, 3))
+        run(looking.note_read(folder.id, [3]))
+        house.clock.now = NOW + 69.999
+        assert len(run(looking.entries(folder))) == 1
+
+    def test_are_appended_like_others(self, house: TestAppliance, inbox: Inbox) -> None:
+        run(inbox.append("Drafts", MESSAGE, frozenset(), None))
+        drafts = run(inbox.folder("Drafts"))
+        house.clock.now = NOW + 69.999
+        assert len(run(inbox.entries(drafts))) == 1
+        house.clock.now = NOW + 70
+        assert run(inbox.entries(drafts)) == []
+        assert run(inbox.content(drafts.id, 1)) is None
+
+
+def test_reading_ends_nothing_where_no_such_rule_is(inbox: Inbox, folder: Folder) -> None:
+    run(inbox.note_read(folder.id, [1]))
+    (entry,) = run(inbox.entries(run(inbox.folder(INBOX))))
+    assert entry.expires_at == FOREVER

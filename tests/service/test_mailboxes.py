@@ -134,7 +134,7 @@ class TestDestroy:
 
 class TestPurge:
     def test_destroys_what_has_expired(self, house: TestAppliance, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("tempmaild.service.mailboxes._SWEEP", 2)
+        monkeypatch.setattr("tempmaild.service.mailboxes._TOGETHER", 2)
         old = [house.create(lifetime=lifetime) for lifetime in (10, 20, 30, 100, 100)]
         kept = house.create(lifetime=101)
         for account in (old[0], old[4], kept):

@@ -16,8 +16,8 @@ ERRORS = [
 ]
 # RFC 5321 §4.2, RFC 2034 §4: the class of the enhanced code is that of the reply.
 REPLY = re.compile(rb"(4|5)[0-5][0-9] \1\.[0-7]\.[0-9]{1,3} [ -~]+\r\n")
-# RFC 5321 §4.3.2: what RCPT and the end of DATA may answer.
-CODES = {b"550", b"552", b"450", b"451", b"452", b"554"}
+# RFC 5321 §4.3.2: what RCPT and the end of DATA may answer, and §3.8: 421 at any time.
+CODES = {b"421", b"550", b"552", b"450", b"451", b"452", b"554"}
 
 
 @pytest.mark.parametrize("kind", ERRORS)

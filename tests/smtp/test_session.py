@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tempmaild.core.policy import Policy
 from tempmaild.errors import DiskFull, StoreFailed
 from tempmaild.net.conversation import FLOOD, Pause, ShuttingDown, TimedOut
 from tempmaild.service.delivery import Deliveries
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from tests.dialog import Dialog
 
 OK = b"250 2.0.0 Ok: stored as s1-1\r\n"
+FITTING = (b"a" * 62 + b"\r\n") * 1024
+"""A message of 64 KiB."""
 OUR_FAULT = b"451 4.3.0 Something went wrong here; please try again later\r\n"
 TOO_LONG = b"500 5.5.2 The line is too long\r\n"
 LMTP = replace(RULES, lmtp=True)
@@ -151,6 +154,53 @@ def test_half_a_message_is_nothing(house: House) -> None:
         assert dialog.closed
         assert house.memory.used == 0
     assert house.contents() == []
+
+
+# Domains
+
+
+@pytest.fixture
+def with_small(house: House) -> House:
+    """Beside box.test a domain whose messages have at most 64 KiB, with its mailbox me@small.test."""
+    run(house.appliance.domains.add("small.test", policy=Policy(largest_message=1 << 16)))
+    house.accounts["me@small.test"] = house.appliance.create("me@small.test")
+    return house
+
+
+def test_a_message_too_large_for_one_domain_is_refused_as_a_whole(with_small: House) -> None:
+    dialog = with_small.connect()
+    dialog.read()
+    begin = BEGIN.replace(b"DATA", b"RCPT TO:<me@small.test>\r\nDATA")
+    for content, said in (
+        (FITTING + b"\r\n", b"552 5.3.4 The message is too large\r\n"),
+        (FITTING, OK.replace(b"-1", b"-2")),
+    ):
+        dialog.send(begin)
+        assert dialog.send(content + b".\r\n") == said
+    assert with_small.contents(ME) == with_small.contents("me@small.test") == [FITTING]
+
+
+def test_lmtp_refuses_it_for_those_alone(with_small: House) -> None:
+    dialog = with_small.connect(LMTP)
+    dialog.send(LMTP_BEGIN.replace(b"DATA", b"RCPT TO:<me@small.test>\r\nRCPT TO:<me@box.test>\r\nDATA"))
+    too_large = b"552 5.3.4 The message is too large\r\n"
+    assert dialog.send(FITTING + b"\r\n.\r\n") == OK + OK + too_large + OK
+    assert len(with_small.contents(ME)) == len(with_small.contents(YOU)) == 1
+    assert with_small.contents("me@small.test") == []
+    dialog.send(b"MAIL FROM:<a@example.org>\r\nRCPT TO:<me@small.test>\r\nDATA\r\n")
+    assert dialog.send(FITTING + b"\r\n.\r\n") == too_large
+
+
+def test_mail_that_another_takes_says_for_whom_it_was(house: House) -> None:
+    run(house.appliance.domains.add("catch.test", "catch-all", policy=Policy(catch_all=ME)))
+    dialog = house.connect()
+    for recipients in (b"RCPT TO:<Shop.42@catch.test>", b"RCPT TO:<a@catch.test>\r\nRCPT TO:<b@catch.test>"):
+        dialog.send(BEGIN.replace(b"RCPT TO:<me@box.test>", recipients))
+        dialog.send(b".\r\n")
+    alone, together = house.messages(ME)
+    assert b"for <Shop.42@catch.test>;\r\n" in alone
+    # One copy, and nobody learns of the others.
+    assert b"catch.test" not in together
 
 
 # STARTTLS

@@ -25,3 +25,9 @@ def test_only_what_gets_smaller_is_compressed() -> None:
 def test_a_codec_of_a_newer_program_is_refused() -> None:
     with pytest.raises(ValueError, match="unknown codec 7"):
         unpack(7, b"")
+
+
+@pytest.mark.parametrize("data", [b"", b"garbage", pack(b"Hello. " * 100)[1][:-5]])
+def test_what_is_damaged_is_refused(data: bytes) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        unpack(ZSTD, data)

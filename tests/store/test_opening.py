@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tempmaild.core.address import skeleton
 from tempmaild.errors import StoreFailed
 from tempmaild.store import models, opening
 from tempmaild.store.opening import open_database
@@ -103,6 +104,27 @@ def test_a_migration_that_fails_changes_nothing(store: Store, newer: Path) -> No
     script.write_text(_SECOND)
     open_database(store.url, store.path, newer).close()
     assert "second" in store.handle.database.get_tables()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_addresses_of_before_are_written_anew(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    url = "" if kind == "sqlite" else request.getfixturevalue("postgres").create(migrated=False)
+    path, first = tmp_path / "tempmaild.db", tmp_path / "first"
+    first.mkdir()
+    shutil.copy(opening.MIGRATIONS / "0001_initial.py", first)
+    before = ["joe@box.test", "straße@box.test", "groß@box.test", "gross@box.test", "\u200b@box.test"]
+    with closing(open_database(url, path, first)) as handle:
+        handle.run("INSERT INTO domain (id, name, created_at) VALUES (1, 'box.test', 1)")
+        for number, address in enumerate(before):
+            handle.run(
+                "INSERT INTO mailbox (id, domain_id, address, created_at, expires_at, inbox_id)"
+                " VALUES (?, 1, ?, 1, 2, ?)",
+                *(number, address, number),
+            )
+    with closing(open_database(url, path)) as handle:
+        rows = handle.rows("SELECT address, skeleton, ends_at, used_at FROM mailbox ORDER BY id")
+    after = ["joe@box.test", "strasse@box.test", "groß@box.test", "gross@box.test", "\u200b@box.test"]
+    assert rows == [(address, skeleton(address), 2, 1) for address in after]
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])

@@ -13,6 +13,7 @@ from msgspec import Struct
 from tempmaild import log
 from tempmaild.core.flags import SEEN, FlagChange
 from tempmaild.core.mailbox import Mailbox
+from tempmaild.core.sealing import Sealer
 from tempmaild.errors import AddressTaken, DomainExists, NoSuchDomain, NoSuchFolder, StoreFailed
 from tempmaild.store.frames import Frames, to_frame
 from tempmaild.store.mailboxes import AddDomain, DestroyMailbox, RemoveDomain
@@ -285,6 +286,23 @@ class TestWriter:
             assert house.hear_of_others() is None
         finally:
             house.close()
+
+    def test_forgets_the_keys_of_a_minute_though_nothing_comes(self, house: House) -> None:
+        store = house.store
+        now, forgotten = [1000.0], threading.Event()
+
+        class Watched(Sealer):
+            def forget_old(self) -> None:
+                super().forget_old()
+                if now[0] > 1000 and not self._private:
+                    forgotten.set()
+
+        store.vault.sealer = Watched(lambda: now[0])
+        house.submit(store.delivery(store.mailbox(), store.mailbox()))
+        house.answer()
+        assert store.vault.sealer._private
+        now[0] += 61
+        assert forgotten.wait(60)
 
     def test_goes_on_when_it_cannot_see_others(self, sqlite_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
         house = House(sqlite_store)

@@ -1,0 +1,168 @@
+"""How much of something one subject may do in a time, and the networks that are turned away for a while."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from ipaddress import IPv6Address
+from typing import Literal, get_args
+
+from msgspec import Struct
+
+from tempmaild.errors import InvalidValue
+
+Event = Literal["connection", "message", "recipient", "bytes", "new-address", "api-call", "failed-login"]
+"""What is counted: connections of all protocols, messages at MAIL, recipients at RCPT, octets of messages that have
+arrived, new mailboxes, calls of the API, logins with wrong credentials over all protocols."""
+Subject = Literal["network", "sender-domain", "mailbox", "api-key"]
+"""By whom it is counted."""
+Strategy = Literal["fixed-window", "moving-window", "sliding-window-counter"]
+"""How it is counted, as the `limits` library has it."""
+Action = Literal["refuse", "delay", "ban"]
+"""What happens beyond the limit: a temporary refusal, a wait, or a ban of the client's network."""
+Scope = Literal["all", "mail", "reading"]
+"""What a banned network cannot do: anything, bring mail (SMTP, LMTP), or read it (all else)."""
+
+SUBJECTS: dict[Event, tuple[Subject, ...]] = {
+    "connection": ("network",),
+    "message": ("network", "sender-domain"),
+    "recipient": ("network", "sender-domain", "mailbox"),
+    "bytes": ("network", "sender-domain"),
+    "new-address": ("network", "api-key"),
+    "api-call": ("network", "api-key"),
+    "failed-login": ("network",),
+}
+"""By whom each event can be counted."""
+SCOPES: dict[Event, Scope] = {
+    "connection": "all",
+    "message": "mail",
+    "recipient": "mail",
+    "bytes": "mail",
+    "new-address": "reading",
+    "api-call": "reading",
+    "failed-login": "reading",
+}
+"""What a network cannot do that is banned for too much of an event."""
+_OF_A_DOMAIN = ("recipient", "new-address")
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_MOST = 10**12
+MOST_MOVING = 1000
+"""The largest amount of a moving window, which remembers the time of every single event."""
+_LONGEST_WINDOW = 30 * 86_400
+LONGEST_BAN = 3650 * 86_400
+"""Seconds."""
+_IPV4_PREFIXES = range(8, 33)
+_IPV6_PREFIXES = range(16, 129)
+
+
+class Limit(Struct, frozen=True):
+    """A rule of the operator.
+
+    Attributes:
+        amount: how much there may be in `window` seconds; octets for the event "bytes", else events.
+        ban_seconds: how long a network is turned away where `action` is "ban", else 0.
+        ipv4_prefix: how many leading bits of an IPv4 address make its network; `ipv6_prefix` likewise.
+        domain: of ours, whose recipients or new addresses alone are counted; "" for all.
+        id: of its row, 0 for one that has none yet.
+    """
+
+    name: str
+    event: Event
+    subject: Subject
+    amount: int
+    window: int
+    strategy: Strategy = "sliding-window-counter"
+    action: Action = "refuse"
+    ban_seconds: int = 0
+    ipv4_prefix: int = 32
+    ipv6_prefix: int = 64
+    domain: str = ""
+    enabled: bool = True
+    id: int = 0
+
+    def check(self) -> None:
+        """See that there can be such a limit.
+
+        Raises:
+            InvalidValue: there cannot; names the field.
+        """
+        if not _NAME.fullmatch(self.name):
+            raise InvalidValue("name", f"{self.name!r} is not made of at most 63 of a-z, 0-9 and inner hyphens")
+        _check_word("event", self.event, get_args(Event))
+        _check_word("subject", self.subject, SUBJECTS[self.event])
+        _check_word("strategy", self.strategy, get_args(Strategy))
+        _check_word("action", self.action, get_args(Action))
+        _check_number("amount", self.amount, range(1, _MOST + 1))
+        _check_number("window", self.window, range(1, _LONGEST_WINDOW + 1))
+        _check_number("ipv4_prefix", self.ipv4_prefix, _IPV4_PREFIXES)
+        _check_number("ipv6_prefix", self.ipv6_prefix, _IPV6_PREFIXES)
+        self._check_action()
+        if self.strategy == "moving-window" and (self.event == "bytes" or self.amount > MOST_MOVING):
+            raise InvalidValue("strategy", f"a moving window remembers each single one, and at most {MOST_MOVING}")
+        if self.domain and self.event not in _OF_A_DOMAIN:
+            raise InvalidValue("domain", f"only these belong to a domain of ours: {', '.join(_OF_A_DOMAIN)}")
+
+    def _check_action(self) -> None:
+        if self.event == "failed-login" and self.action == "refuse":
+            raise InvalidValue("action", "a failed login is refused anyway: delay the answer, or ban the network")
+        if self.action != "ban":
+            _check_number("ban_seconds", self.ban_seconds, range(1))
+            return
+        if self.subject != "network":
+            raise InvalidValue("action", f"only a network can be banned, not a {self.subject}")
+        _check_number("ban_seconds", self.ban_seconds, range(1, LONGEST_BAN + 1))
+
+
+class Ban(Struct, frozen=True):
+    """A network that is turned away until a time (UTC epoch seconds).
+
+    Attributes:
+        network: as `parse_network` writes it.
+        reason: for the operator to read; no client is told.
+        created_at: when it was banned, or banned again.
+    """
+
+    network: str
+    reason: str
+    scope: Scope
+    until: int
+    created_at: int = 0
+
+
+def network_of(address: str, ipv4_prefix: int, ipv6_prefix: int) -> str:
+    """Give the network that an IP address is counted under."""
+    prefix = ipv6_prefix if ":" in address else ipv4_prefix
+    return str(ipaddress.ip_network((address, prefix), strict=False))
+
+
+def parse_network(text: str) -> str:
+    """Read a network, or a single address, as the operator writes it; the form under which it is kept.
+
+    Raises:
+        InvalidValue: it is none.
+    """
+    try:
+        network = ipaddress.ip_network(text.replace("%", "no zones"), strict=False)
+    except ValueError:
+        raise InvalidValue("network", f"{text!r} is not ADDRESS/PREFIX, or an address alone") from None
+    first = network.network_address
+    if first != ipaddress.ip_address(text.partition("/")[0]):
+        raise InvalidValue("network", f"{text!r} goes on after its prefix: write {network}")
+    if isinstance(first, IPv6Address) and first.ipv4_mapped:
+        raise InvalidValue("network", f"{text!r} holds IPv4 addresses: write them as such")
+    return str(network)
+
+
+def _check_word(field: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise InvalidValue(field, f"{value!r} is not one of {', '.join(allowed)}")
+
+
+def _check_number(field: str, value: int, allowed: range) -> None:
+    if value not in allowed:
+        raise InvalidValue(field, f"{value} is not {_in_words(allowed)}")
+
+
+def _in_words(numbers: range) -> str:
+    return str(numbers[0]) if len(numbers) == 1 else f"between {numbers[0]} and {numbers[-1]}"

@@ -1,0 +1,121 @@
+"""Limits and bans of a running daemon: over all protocols, and changed beside it."""
+
+from __future__ import annotations
+
+import imaplib
+import poplib
+import smtplib
+import socket
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.daemon import HOST, start_daemon
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tests.daemon import RunningDaemon
+
+_PATIENCE = 60.0
+_EFFECTIVE_WITHIN = 1.0
+"""Seconds after the command has ended."""
+
+
+@pytest.fixture
+def daemon(tmp_path: Path, database_url: str) -> Iterator[RunningDaemon]:
+    """A daemon that trusts nobody."""
+    daemon = start_daemon(tmp_path, limits={"trusted_networks": []}, store={"url": database_url})
+    yield daemon
+    daemon.close()
+
+
+def greeting(port: int) -> bytes:
+    with socket.create_connection((HOST, port), timeout=_PATIENCE) as client:
+        return client.recv(1000)
+
+
+def within_a_second(port: int, begin: bytes) -> bool:
+    """Whether the greeting begins like this, now or within a second."""
+    deadline = time.monotonic() + _EFFECTIVE_WITHIN
+    while not greeting(port).startswith(begin):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def test_the_operator_bans_and_lifts_the_ban(daemon: RunningDaemon) -> None:
+    ports = daemon.ports
+    assert greeting(ports.pop3).startswith(b"+OK")
+    daemon.command("ban", "add", "127.0.0.0/8", "--scope", "reading")
+    assert within_a_second(ports.pop3, b"-ERR [SYS/TEMP]")
+    assert greeting(ports.imap).startswith(b"* BYE [UNAVAILABLE]")
+    assert greeting(ports.smtp).startswith(b"220 ")
+    daemon.command("ban", "add", "127.0.0.0/8", "--scope", "mail")
+    assert within_a_second(ports.smtp, b"421 4.7.0")
+    daemon.command("ban", "remove", "127.0.0.0/8")
+    assert within_a_second(ports.smtp, b"220 ")
+    assert greeting(ports.imap).startswith(b"* OK")
+    assert daemon.stop() == 0
+
+
+def test_a_limit_counts_at_once(daemon: RunningDaemon) -> None:
+    def mail() -> int:
+        with smtplib.SMTP(HOST, daemon.ports.smtp, timeout=_PATIENCE) as client:
+            client.ehlo()
+            return client.mail("a@sender.test")[0]
+
+    assert mail() == 250
+    daemon.command("limit", "set", "messages", "--amount", "1")
+    deadline = time.monotonic() + _EFFECTIVE_WITHIN
+    while (code := mail()) != 450:
+        assert code == 250
+        assert time.monotonic() < deadline
+    daemon.command("limit", "remove", "messages")
+    deadline = time.monotonic() + _EFFECTIVE_WITHIN
+    while mail() != 250:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_failed_logins_over_all_protocols_lead_to_a_ban(daemon: RunningDaemon) -> None:
+    daemon.command("limit", "set", "failed-logins-delay", "--amount", "2")
+    daemon.command("limit", "set", "failed-logins-ban", "--amount", "3", "--ban-for", "1h")
+    address, secret = daemon.create()
+
+    def fail_imap() -> None:
+        with (
+            socket.create_connection((HOST, daemon.ports.imap), timeout=_PATIENCE) as client,
+            client.makefile("rwb") as stream,
+        ):
+            stream.readline()
+            stream.write(f"a LOGIN {address} wrong\r\n".encode())
+            stream.flush()
+            assert stream.readline().startswith(b"a NO [AUTHENTICATIONFAILED]")
+
+    def fail_pop3() -> None:
+        client = poplib.POP3(HOST, daemon.ports.pop3, timeout=_PATIENCE)
+        client.user("nobody@nowhere.test")
+        with pytest.raises(poplib.error_proto, match="AUTH"):
+            client.pass_("wrong")
+        client.close()
+
+    with imaplib.IMAP4(HOST, daemon.ports.imap, timeout=_PATIENCE) as client:
+        client.login(address, secret)
+    seconds = []
+    failures: list[Callable[[], None]] = [fail_imap, fail_pop3, fail_imap, fail_pop3]
+    for fail in failures:
+        began = time.monotonic()
+        fail()
+        seconds.append(time.monotonic() - began)
+    # The third had to wait; the fourth is the one beyond the limit.
+    assert seconds[2] >= 1
+    assert within_a_second(daemon.ports.imap, b"* BYE")
+    assert greeting(daemon.ports.pop3).startswith(b"-ERR")
+    assert greeting(daemon.ports.smtp).startswith(b"220 ")
+    assert "limit failed-logins-ban" in daemon.command("ban", "list")
+    daemon.restart()
+    assert greeting(daemon.ports.imap).startswith(b"* BYE")
