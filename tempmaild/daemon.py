@@ -131,8 +131,6 @@ class Daemon:
             CannotListen: an address is not to be had.
         """
         self._access.start()
-        self._sweep.start()
-        self._schedules.start()
         wanted = _addresses(self._settings)
         handed = handed_over(self._environ, wanted)
         for name, addresses in wanted.items():
@@ -141,6 +139,9 @@ class Daemon:
             elif not handed:
                 self._listeners.listen(self._services[name], addresses)
         self._listeners.start()
+        # They read at once, in threads that would keep a daemon alive which cannot listen.
+        self._sweep.start()
+        self._schedules.start()
         self._reactor.addSystemEventTrigger("before", "shutdown", lambda: Deferred.fromCoroutine(self._stop()))
         signal.signal(signal.SIGHUP, lambda *_: self._reactor.callFromThread(self.reload))
         if self._notifier.watchdog_interval:

@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import io
 import json
-import logging
 import re
-from typing import TYPE_CHECKING
 
 import pytest
 
 from tempmaild.log import configure, get_log
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 
 @pytest.fixture
-def lines() -> Iterator[io.StringIO]:
+def lines() -> io.StringIO:
     """Where log lines go in this test."""
-    yield io.StringIO()
-    logging.getLogger("tempmaild").handlers.clear()
+    return io.StringIO()
 
 
 _TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"

@@ -17,5 +17,5 @@ def test_a_daemon_makes_its_own_database(tmp_path: Path) -> None:
         for file in daemon.state.glob("tempmaild.db*"):
             file.unlink()
         daemon.start()
-        assert daemon.command("domain", "add", "new.test") == "new.test added\n"
+        assert daemon.command("domain", "add", "new.test") == "new.test added (claimed, sealed)\n"
         assert daemon.create("anna@new.test").address == "anna@new.test"

@@ -90,12 +90,11 @@ def jobs(tmp_path: Path) -> Iterator[Jobs]:
 
 
 @pytest.fixture
-def lines() -> Iterator[io.StringIO]:
+def lines() -> io.StringIO:
     """Where log lines go in this test, as JSON."""
     stream = io.StringIO()
     log.configure("info", "json", stream)
-    yield stream
-    logging.getLogger("tempmaild").handlers.clear()
+    return stream
 
 
 def read(lines: io.StringIO) -> list[dict[str, Any]]:
