@@ -40,10 +40,12 @@ if TYPE_CHECKING:
 
 _ATTEMPTS = 20
 """Made-up names that may be taken before the domain counts as full."""
-_TOGETHER, _AT_ONCE = 10, 50
+_TOGETHER, _AT_ONCE = 2, 30
 """Mailboxes, and messages, that are deleted in one portion, so that others need not wait long for the writer."""
-_KEYS = 25
+_KEYS = 8
 """Mailboxes whose keys are destroyed in one portion."""
+_LISTED = 100
+"""Expired mailboxes that are looked up at once."""
 _MOST_FAILURES = 100
 """Mailboxes that could not be destroyed, after which it is not their fault."""
 
@@ -259,26 +261,31 @@ class Mailboxes:
             StoreFailed: many could not be destroyed. A few that cannot do not keep the others.
         """
         queries, read_long = self._queries, self._access.read_long
-        while ids := await read_long(queries.expired_with_keys, int(self._clock()), _KEYS):
-            await self._access.write(EndLifetime(tuple(ids), only_expired=True))
-            await breathe()
-        purged, portion, failed = Purged(0, 0), _TOGETHER, set[int]()
-        while expired := await self._expired(portion, failed):
-            try:
-                purged += await self._destroy(expired, actor, only_expired=True)
-            except StoreFailed:
-                # One of them spoils it for the others.
-                if portion == 1:
-                    failed.add(expired[0].id)
-                if len(failed) > _MOST_FAILURES:
-                    raise
-                portion = 1
-            await breathe()
+        while ids := await read_long(queries.expired_with_keys, int(self._clock()), _LISTED):
+            for start in range(0, len(ids), _KEYS):
+                await self._access.write(EndLifetime(tuple(ids[start : start + _KEYS]), only_expired=True))
+                await breathe()
+        purged, together, failed = Purged(0, 0), _TOGETHER, set[int]()
+        while expired := await self._expired(failed):
+            while expired:
+                portion, expired = expired[:together], expired[together:]
+                try:
+                    destroyed = await self._destroy(portion, actor, only_expired=True)
+                    purged += destroyed
+                    expired = [mailbox for mailbox in portion if mailbox.id in destroyed.left] + expired
+                except StoreFailed:
+                    if together == 1:
+                        failed.add(portion[0].id)
+                    if len(failed) > _MOST_FAILURES:
+                        raise
+                    # One of them spoils it for the others, which come again.
+                    together = 1
+                await breathe()
         return purged
 
-    async def _expired(self, count: int, failed: set[int]) -> list[Mailbox]:
-        found = await self._access.read(self._queries.expired, int(self._clock()), count + len(failed))
-        return [mailbox for mailbox in found if mailbox.id not in failed][:count]
+    async def _expired(self, failed: set[int]) -> list[Mailbox]:
+        found = await self._access.read_long(self._queries.expired, int(self._clock()), _LISTED + len(failed))
+        return [mailbox for mailbox in found if mailbox.id not in failed]
 
     async def _destroy(self, mailboxes: Sequence[Mailbox], actor: str, *, only_expired: bool = False) -> Destroyed:
         now = int(self._clock())

@@ -74,8 +74,8 @@ class Immediate:
         """Commit a change."""
         try:
             (result,), touched = commit(self._db, self._vault, [change], int(self._clock()))
-            if self._vault.forgets:
-                self._vault.forgets = not self._db.forget()
+            if self._vault.traces:
+                self._vault.traces = self._db.forget(self._vault.traces)
         except TempmaildError:
             raise
         except Exception as error:

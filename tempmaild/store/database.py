@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
+import sys
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from functools import cache
+from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import psycopg
@@ -17,7 +21,6 @@ from psycopg.pq import TransactionStatus
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
     from contextlib import AbstractContextManager
-    from pathlib import Path
 
 _CHANNEL = "tempmaild"
 """Where processes on one PostgreSQL database tell each other in which folders something has happened."""
@@ -32,7 +35,7 @@ _SQLITE_PRAGMAS = {
     "temp_store": "memory",
     # KiB when negative. Every thread that reads has a cache of its own.
     "cache_size": -32768,
-    # Pages. Checkpoints are the writer's only long pause; rare ones write a page that changed often only once.
+    # Pages; `work_off` comes before it in the writer.
     "wal_autocheckpoint": 2000,
     "journal_size_limit": 64 << 20,
     # What is deleted is overwritten, not only forgotten.
@@ -42,7 +45,16 @@ _SQLITE_PRAGMAS = {
     "keys.synchronous": "full",
     "keys.secure_delete": 1,
 }
-_SCHEMAS = ("main", "keys")
+SCHEMAS = ("main", "keys")
+"""What a database consists of: all but the wrapped keys, and these."""
+_PIECE, _LONG, _LONGEST = 500, 8000, 32_000
+"""Pages of a write-ahead log: that are taken over into the file in one go, after which the log is to begin anew (the
+file keeps so many, see `journal_size_limit`), and after which a commit stops to take them over itself."""
+_PAGES_AT = 16
+"""Where the index of a write-ahead log has the number of its pages, in 4 octets (SQLite's "WAL-mode File Format",
+§2.1)."""
+_RESTART_PATIENCE = 10
+"""Milliseconds that commits may be held up for a reader, so that a log can begin anew."""
 _LOCK_PATIENCE = 30
 """Seconds that a writer waits for another process (the command line beside the daemon)."""
 
@@ -56,8 +68,8 @@ _POSTGRES_OPTIONS: dict[str, Any] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 30_000,
 }
-_EMPTIED = ("keys.wrapped_key", "content", "summary")
-"""Tables in which PostgreSQL keeps what was deleted until they are vacuumed."""
+_EMPTIED = {"main": ("content", "summary"), "keys": ("keys.wrapped_key",)}
+"""Tables of each schema in which PostgreSQL keeps what was deleted until they are vacuumed."""
 _LONGEST_PAYLOAD = 7999
 """Octets that a NOTIFY can carry."""
 
@@ -120,10 +132,26 @@ class Handle(ABC):
         """Give the folders in which other processes have done something since the last call; None for anywhere."""
 
     @abstractmethod
-    def forget(self) -> bool:
-        """Have nothing left on the disk of what was deleted; False if that has to be tried again.
+    def spare_commits(self) -> None:
+        """Have the calling thread's commits leave undone what takes long, for `work_off`."""
 
-        Not inside a transaction.
+    @abstractmethod
+    def is_behind(self) -> bool:
+        """Tell whether it is time to `work_off` what was committed."""
+
+    @abstractmethod
+    def work_off(self, schemas: Collection[str] = SCHEMAS) -> None:
+        """Do what takes long of what commits leave to be done: in another thread, which has its own connection."""
+
+    @abstractmethod
+    def catch_up(self) -> None:
+        """Do what is left of that; not inside a transaction."""
+
+    @abstractmethod
+    def forget(self, schemas: Collection[str] = SCHEMAS) -> set[str]:
+        """Have nothing left on the disk of what was deleted; the schemas for which that has to be tried again.
+
+        It takes as long as `work_off`, unless that has just been done. Not inside a transaction.
         """
 
     @property
@@ -158,6 +186,10 @@ class SqliteHandle(Handle):
         database.attach(str(keys_beside(path)), "keys")
         super().__init__(database)
         self._version = 0
+        self._files = {"main": path, "keys": keys_beside(path)}
+        self._indices: dict[str, int] = {}
+        # Pages at the beginning of each log that have been taken over.
+        self._worked_off = dict.fromkeys(SCHEMAS, 0)
 
     def many(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
         """Run `sql` once for each of `rows`."""
@@ -192,16 +224,54 @@ class SqliteHandle(Handle):
         known, self._version = self._version, row[0]
         return set() if self._version == known else None
 
-    def forget(self) -> bool:
+    def spare_commits(self) -> None:
+        """Have commits take nothing over from the logs, unless those become far too long."""
+        self.run(f"PRAGMA wal_autocheckpoint = {_LONGEST}")
+        for schema, file in self._files.items():
+            self.row(f"SELECT 1 FROM {schema}.sqlite_master LIMIT 1")
+            self._indices[schema] = _descriptor(file.with_name(f"{file.name}-shm"))
+
+    def is_behind(self) -> bool:
+        """Tell whether a log has grown by so much that a commit had better not be the one to take it over."""
+        for schema in SCHEMAS:
+            pages = self._pages(schema)
+            if pages < self._worked_off[schema]:  # it began anew
+                self._worked_off[schema] = 0
+            if pages - self._worked_off[schema] >= _PIECE:
+                return True
+        return False
+
+    def work_off(self, schemas: Collection[str] = SCHEMAS) -> None:
+        """Take what is in the logs over into the files, while others read and commit."""
+        for schema in schemas:
+            _, _, self._worked_off[schema] = self._checkpoint(schema, "PASSIVE", 0)
+            # SQLite leaves that to the last one, who takes over what was committed meanwhile: in `catch_up`.
+            os.fdatasync(_descriptor(self._files[schema]))
+
+    def catch_up(self) -> None:
+        """Have logs that have become long begin anew, which they can when all that is in them was taken over."""
+        for schema in SCHEMAS:
+            if self._pages(schema) >= _LONG:
+                self._checkpoint(schema, "RESTART", _RESTART_PATIENCE)
+
+    def forget(self, schemas: Collection[str] = SCHEMAS) -> set[str]:
         """Take what is in the logs over into the files, where deleted content is overwritten, and empty the logs."""
-        connection: sqlite3.Connection = self.database.connection()
         # A reader that is just at work is asked again later, not waited for.
-        connection.execute("PRAGMA busy_timeout = 0")
+        return {schema for schema in schemas if self._checkpoint(schema, "TRUNCATE", 0)[0]}
+
+    def _pages(self, schema: str) -> int:
+        """Give the length of a log."""
+        return int.from_bytes(os.pread(self._indices[schema], 4, _PAGES_AT), sys.byteorder)
+
+    def _checkpoint(self, schema: str, mode: str, patience: int) -> tuple[int, int, int]:
+        """Take a log over; whether somebody was in the way, its pages, and how many of them are in the file."""
+        connection: sqlite3.Connection = self.database.connection()
+        connection.execute(f"PRAGMA busy_timeout = {patience}")
         try:
-            done = [connection.execute(f"PRAGMA {name}.wal_checkpoint(TRUNCATE)").fetchone() for name in _SCHEMAS]
+            result: tuple[int, int, int] = connection.execute(f"PRAGMA {schema}.wal_checkpoint({mode})").fetchone()
         finally:
             connection.execute(f"PRAGMA busy_timeout = {_LOCK_PATIENCE * 1000}")
-        return not any(busy for busy, _, _ in done)
+        return result
 
     def _execute(self, sql: str, parameters: Sequence[object]) -> Any:
         return self.database.connection().execute(sql, parameters)
@@ -275,11 +345,25 @@ class PostgresHandle(Handle):
         payloads = [notice.payload for notice in heard if notice.pid != connection.pgconn.backend_pid]
         return None if "" in payloads else {int(name) for payload in payloads for name in payload.split(" ")}
 
-    def forget(self) -> bool:
-        """Have the rows taken away that were deleted; PostgreSQL's own logs are its administrator's business."""
-        for table in _EMPTIED:
+    def spare_commits(self) -> None:
+        """Do nothing: nothing of the kind is in its commits."""
+
+    def is_behind(self) -> bool:
+        """Say no: PostgreSQL sees to that by itself."""
+        return False
+
+    def work_off(self, schemas: Collection[str] = SCHEMAS) -> None:
+        """Have the rows taken away that were deleted."""
+        for table in chain.from_iterable(_EMPTIED[schema] for schema in schemas):
             self.run(f"VACUUM {table}")
-        return True
+
+    def catch_up(self) -> None:
+        """Do nothing."""
+
+    def forget(self, schemas: Collection[str] = SCHEMAS) -> set[str]:
+        """Have the rows taken away that were deleted; PostgreSQL's own logs are its administrator's business."""
+        self.work_off(schemas)
+        return set()
 
     @property
     def alarms(self) -> tuple[Any, ...]:
@@ -314,3 +398,20 @@ class PostgresHandle(Handle):
 @cache
 def _for_psycopg(sql: str) -> str:
     return sql.replace("%", "%%").replace("?", "%s")
+
+
+def _descriptor(path: Path) -> int:
+    """Give a descriptor by which SQLite has a file open.
+
+    Were one of our own closed, this process would lose all its locks on the file (SQLite's "How To Corrupt An SQLite
+    Database File", §2.2).
+    """
+    file = path.stat()
+    for link in Path("/proc/self/fd").iterdir():
+        descriptor = int(link.name)
+        try:
+            if os.path.samestat(os.fstat(descriptor), file):
+                return descriptor
+        except OSError:  # it was closed just now
+            continue
+    raise FileNotFoundError(path)

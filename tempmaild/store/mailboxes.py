@@ -272,7 +272,7 @@ class RevokeCredential(Struct, frozen=True):
             raise CredentialRefused("the owner's secret cannot be revoked; destroy the mailbox instead")
         db.run("DELETE FROM keys.wrapped_key WHERE credential_id = ?", self.credential_id)
         db.run("DELETE FROM credential WHERE id = ?", self.credential_id)
-        transaction.forgets = True
+        transaction.traces.add("keys")
         transaction.lifetimes_changed()
         _record_credentials(transaction, self.actor, "credential-revoke", self.mailbox_id)
 
@@ -338,7 +338,7 @@ class EndLifetime(Struct, frozen=True):
             *(now, now, now, ids, now, now),
         )
         if db.run(f"DELETE FROM keys.wrapped_key WHERE mailbox_id {db.among}", ids):
-            transaction.forgets = True
+            transaction.traces.add("keys")
         if any(was_alive for *_, was_alive in ended):
             transaction.lifetimes_changed()
         # Whoever waits for mail in them is told.
@@ -470,8 +470,10 @@ def _destroy(transaction: Transaction, doomed: Sequence[_Doomed], quarantines: M
         return
     db, now = transaction.db, transaction.now
     ids = db.listed([mailbox.id for mailbox in doomed])
-    keys = db.run(f"DELETE FROM keys.wrapped_key WHERE mailbox_id {db.among}", ids)
-    transaction.forgets |= bool(keys) or not all(mailbox.sealed for mailbox in doomed)
+    if db.run(f"DELETE FROM keys.wrapped_key WHERE mailbox_id {db.among}", ids):
+        transaction.traces.add("keys")
+    if not all(mailbox.sealed for mailbox in doomed):
+        transaction.traces.add("main")
     _delete_folders(transaction, [folder_id for mailbox in doomed for folder_id in mailbox.folder_ids])
     db.run(f"DELETE FROM mailbox WHERE id {db.among}", ids)
     db.run(
@@ -522,7 +524,8 @@ class RemoveLostKeys(Struct, frozen=True):
             " (SELECT 1 FROM credential c WHERE c.id = credential_id)",
             db.listed(self.credential_ids),
         )
-        transaction.forgets |= bool(removed)
+        if removed:
+            transaction.traces.add("keys")
         return removed
 
 
@@ -572,7 +575,8 @@ class DeleteFolder(Struct, frozen=True):
         row = db.row("SELECT id FROM folder WHERE mailbox_id = ? AND name = ?", self.mailbox_id, self.name)
         if row is None:
             raise NoSuchFolder(self.name)
-        transaction.forgets |= not is_sealed(db, row[0])
+        if not is_sealed(db, row[0]):
+            transaction.traces.add("main")
         _delete_folders(transaction, [row[0]])
 
 

@@ -396,7 +396,8 @@ def remove(transaction: Transaction, folder_id: int, entries: Sequence[Entry]) -
     for entry in entries:
         folder.count(-1, -(SEEN not in entry.flags), -entry.size)
     db = transaction.db
-    transaction.forgets |= not is_sealed(db, folder_id)
+    if not is_sealed(db, folder_id):
+        transaction.traces.add("main")
     gone = [(folder_id, entry.uid, folder.next_modseq()) for entry in entries]
     db.many("INSERT INTO expunged (folder_id, uid, modseq) VALUES (?, ?, ?)", gone)
     db.many("DELETE FROM summary WHERE entry_id = ?", [(entry.id,) for entry in entries])

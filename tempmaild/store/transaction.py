@@ -72,14 +72,14 @@ class Transaction:
         touched: folders in which something has happened, `SETTINGS` and `LIFETIMES` among them; those who watch them
             are told after the commit.
         notes: what is added to the audit log at the end (`store.audit.record`).
-        forgets: whether something was deleted of which nothing may be left on the disk.
+        traces: the schemas in which something was deleted of which nothing may be left on the disk.
     """
 
     def __init__(self, db: Handle, vault: Vault, now: int) -> None:
         self.db = db
         self.vault = vault
         self.now = now
-        self.forgets = False
+        self.traces: set[str] = set()
         self.touched: set[int] = set()
         self.notes = Notes()
         self._counters: dict[int, Counters] = {}

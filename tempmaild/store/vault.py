@@ -24,14 +24,14 @@ class Vault:
         sealer: seals what arrives.
         host: the name under which receipts are signed.
         signing_key: the host's Ed25519 key (RFC 8032), under which it signs receipts.
-        forgets: whether something was deleted of which there may still be traces on the disk.
+        traces: the schemas in which something was deleted, of which there may still be traces on the disk.
     """
 
     def __init__(self, host: str, signing_key: SigningKey) -> None:
         self.sealer = Sealer(time.monotonic)
         self.host = host
         self.signing_key = signing_key
-        self.forgets = False
+        self.traces: set[str] = set()
 
 
 def open_vault(host: str, key_file: Path) -> Vault:

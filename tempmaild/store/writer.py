@@ -12,7 +12,6 @@ import os
 import select
 import signal
 import sys
-import time
 from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,10 +21,12 @@ from msgspec import Struct
 from tempmaild import log
 from tempmaild.allocator import keep_freed_memory
 from tempmaild.errors import StoreFailed, TempmaildError
+from tempmaild.store.database import SCHEMAS
 from tempmaild.store.frames import Frames, to_frame
 from tempmaild.store.messages import Append, Deliver, deliver_all
 from tempmaild.store.opening import open_database
 from tempmaild.store.transaction import Transaction
+from tempmaild.store.upkeep import Upkeep
 from tempmaild.store.vault import open_vault
 
 if TYPE_CHECKING:
@@ -48,12 +49,6 @@ _ATTEMPTS = 5
 _ALWAYS_TOGETHER = 8
 _ALWAYS_OCTETS = 256 << 10
 """Changes, and octets of messages, for which a flush to the disk apiece would cost more than a wait for others."""
-_FORGET_AFTER = 2.0
-_FORGET_AT_LAST = 20.0
-"""Seconds between two times that the traces of what was deleted are taken off the disk: while the writer is idle, and
-while it is not."""
-_FORGET_AGAIN = 1.0
-"""Seconds after which it is tried again, because somebody was just reading."""
 _PIECE = 1 << 20
 """Octets read from the pipe at once."""
 
@@ -130,7 +125,7 @@ def commit(
         if isinstance(error, db.interferences) and attempts > 1:
             return commit(db, vault, changes, now, attempts - 1)
         raise
-    vault.forgets |= transaction.forgets
+    vault.traces |= transaction.traces
     return results, transaction.touched
 
 
@@ -193,8 +188,7 @@ class Writer:
         self._frames = Frames()
         self._unseeing = False
         self._now = 0
-        self._forgot_at = 0.0
-        self._forgot_all = True
+        self._upkeep = Upkeep(db, vault, log)
 
     def work(self) -> None:
         """Commit until the source is closed, and everything that came before."""
@@ -205,13 +199,13 @@ class Writer:
             idle = not waiting
             while going_on and waiting and self._take(waiting, 0):
                 self._commit(self._cut_group(waiting))
-                self._forget(_FORGET_AT_LAST)
+                self._upkeep.look()
             while waiting:
                 self._commit(self._cut_group(waiting))
-            self._forget(_FORGET_AFTER if idle else _FORGET_AT_LAST)
+            self._upkeep.look(idle=idle)
             self._vault.sealer.forget_old()
             self._look_at_others()
-        self._forget(0)
+        self._upkeep.close()
 
     def _take(self, waiting: deque[Pending], patience: float) -> bool:
         """Add what has arrived to what waits; False at the end of the source."""
@@ -247,19 +241,6 @@ class Writer:
             results, touched = [error] * len(group), set()
         self._send(Committed(list(self._answers(group, results)), touched))
 
-    def _forget(self, after: float) -> None:
-        """Have nothing left on the disk of what was deleted, once it is so many seconds since the last time."""
-        now = time.monotonic()
-        wait = after if self._forgot_all else min(after, _FORGET_AGAIN)
-        if not self._vault.forgets or now - self._forgot_at < wait:
-            return
-        self._forgot_at, self._forgot_all = now, False
-        try:
-            self._forgot_all = self._db.forget()
-        except self._db.failures as error:
-            self._log.error("forgetting-failed", problem=error)
-        self._vault.forgets = not self._forgot_all
-
     def _answers(self, group: list[Pending], results: list[Result | Exception]) -> Iterator[tuple[int, Any]]:
         told: Exception | None = None
         for pending, result in zip(group, results, strict=True):
@@ -290,7 +271,7 @@ class Writer:
         self._unseeing = False
         if touched is None and self._db.sqlite:
             # It may have ended without forgetting what it deleted, as may the writer before this one.
-            self._vault.forgets = True
+            self._vault.traces.update(SCHEMAS)
         if touched is None or touched:
             self._send(Committed([], touched))
 

@@ -12,7 +12,7 @@ from tempmaild.store.opening import open_database
 from tests.store.test_writer import House
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     import pytest
 
@@ -39,8 +39,8 @@ def test_forgetting_leaves_nothing(sqlite_store: Store) -> None:
     store.write(store.delivery(plain, text=_CANARY.decode()))
     assert files_with(store, _CANARY)
     store.write(DestroyMailbox(plain.id, 0))
-    assert store.vault.forgets
-    assert store.handle.forget()
+    assert store.vault.traces == {"main"}
+    assert not store.handle.forget()
     assert not files_with(store, _CANARY)
     assert not store.path.with_name("tempmaild.db-wal").stat().st_size
 
@@ -53,9 +53,9 @@ def test_forgetting_says_when_a_reader_was_in_the_way(sqlite_store: Store) -> No
     reader.run("BEGIN")
     reader.rows("SELECT id FROM mailbox")
     store.write(DestroyMailbox(plain.id, 0))
-    assert not store.handle.forget()
+    assert store.handle.forget() == {"main"}
     reader.run("ROLLBACK")
-    assert store.handle.forget()
+    assert not store.handle.forget()
     assert not files_with(store, _CANARY)
     reader.close()
 
@@ -66,18 +66,19 @@ def test_a_key_is_gone_without_the_rest(sqlite_store: Store) -> None:
     store.handle.run("INSERT INTO keys.wrapped_key VALUES (1, ?, ?)", mailbox.id, _CANARY)
     assert files_with(store, _CANARY)
     store.write(EndLifetime((mailbox.id,)))
-    assert store.handle.forget()
+    assert store.vault.traces == {"keys"}
+    assert not store.handle.forget(store.vault.traces)
     assert not files_with(store, _CANARY)
     assert store.folder(mailbox, INBOX)
 
 
 class TestWriter:
     def test_tries_again_until_it_could(self, sqlite_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-        answers = iter([False, False, True])
+        answers = iter([{"main"}, {"main"}, set[str]()])
         asked: list[float] = []
         house = House(sqlite_store)
 
-        def forget() -> bool:
+        def forget(_schemas: set[str]) -> set[str]:
             asked.append(time.monotonic())
             return next(answers)
 
@@ -86,7 +87,7 @@ class TestWriter:
             # The first look at what others have done, which may be anything, is a reason to forget as well.
             wait_for(lambda: len(asked) == 3)
             assert asked[2] - asked[1] < 20, "it does not wait as long as after a success"
-            wait_for(lambda: not house.store.vault.forgets)
+            wait_for(lambda: not house.store.vault.traces)
         finally:
             monkeypatch.undo()
             house.close()
@@ -97,13 +98,13 @@ class TestWriter:
         forgotten = threading.Event()
         forget = house.db.forget
 
-        def noted() -> bool:
-            done = forget()
+        def noted(schemas: Collection[str]) -> set[str]:
+            left = forget(schemas)
             if not house.db.row("SELECT id FROM mailbox WHERE id = ?", mailbox.id):
                 forgotten.set()
-            return done
+            return left
 
-        house.db.forget = noted  # type: ignore[method-assign]
+        house.db.forget = noted  # type: ignore[assignment,method-assign]
         try:
             house.submit(DestroyMailbox(mailbox.id, 0))
             house.answer()
