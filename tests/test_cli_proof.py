@@ -141,6 +141,14 @@ class TestAudit:
         assert with_domain.code == 1
         assert with_domain.errors == "tempmaild: row 2 is broken: its digest is not of its content\n"
 
+    @pytest.mark.usefixtures("destroyed")
+    def test_shows_a_row_that_somebody_has_meddled_with(self, with_domain: House) -> None:
+        with closing(open_appliance(load(with_domain.config, {})).handle) as handle:
+            allow_anything(handle)
+            handle.run("UPDATE audit SET details = '{broken' WHERE id = 2")
+        rows = with_domain.objects("audit", "list")
+        assert [row["details"] for row in rows if row["row"] == 2] == ["{broken"]
+
 
 class TestBackup:
     def test_is_written(self, with_domain: House, tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ def _check_config(call: Call) -> None:
 
 @with_appliance
 async def _purge(appliance: Appliance, call: Call) -> None:
+    await appliance.clock.check()
     purged = await appliance.mailboxes.purge(OPERATOR)
     if call.options.json:
         print_json({"mailboxes": purged.mailboxes, "messages": purged.messages})

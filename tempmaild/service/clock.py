@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from tempmaild.core.timekeeper import LARGEST_STEP
+from tempmaild.errors import ClockDoubtful
 from tempmaild.store.clock import AcceptTime, MarkTime
 from tempmaild.store.transaction import SETTINGS
 
@@ -75,6 +77,19 @@ class Clock:
         before = await self.standing()
         await self._access.write(AcceptTime(int(before.host), actor))
         return before
+
+    async def check(self) -> None:
+        """See whether the time of a process beside the daemons can be that by which they go.
+
+        Raises:
+            ClockDoubtful: the host's clock is far from the time that a daemon has noted last.
+        """
+        standing = await self.standing()
+        if not standing.believed or standing.mark and abs(standing.time - standing.mark) > LARGEST_STEP:
+            raise ClockDoubtful(
+                "no daemon has noted the time for an hour, or the clock of this host is wrong;"
+                " see `tempmaild clock show`, and if it is right say `tempmaild clock accept`"
+            )
 
     async def standing(self) -> Standing:
         """Tell what the clocks say."""

@@ -47,7 +47,7 @@ _SQLITE_PRAGMAS = {
 }
 SCHEMAS = ("main", "keys")
 """What a database consists of: all but the wrapped keys, and these."""
-_PIECE, _LONG, _LONGEST = 500, 8000, 32_000
+_PIECE, _LONG, _LONGEST = 1000, 8000, 32_000
 """Pages of a write-ahead log: that are taken over into the file in one go, after which the log is to begin anew (the
 file keeps so many, see `journal_size_limit`), and after which a commit stops to take them over itself."""
 _PAGES_AT = 16

@@ -12,7 +12,8 @@ from tempmaild import log
 from tempmaild.appliance import open_appliance
 from tempmaild.core.lifetime import Lifetime
 from tempmaild.core.mailbox import INBOX
-from tempmaild.core.timekeeper import Timekeeper
+from tempmaild.core.timekeeper import LARGEST_STEP, Timekeeper
+from tempmaild.errors import ClockDoubtful
 from tempmaild.notify.hub import Hub
 from tempmaild.service.clock import Clock
 from tempmaild.service.mailboxes import Purged
@@ -184,3 +185,27 @@ class TestAccept:
         run(host.clock.accept("operator"))
         row = host.appliance.handle.row("SELECT actor, action FROM audit ORDER BY id DESC LIMIT 1")
         assert tuple(row or ()) == ("operator", "clock-accept")
+
+
+class TestACommandThatDestroys:
+    def test_goes_by_a_clock_that_agrees_with_the_daemon_s(self, host: Host) -> None:
+        host.wall += LARGEST_STEP
+        host.restart()
+        run(host.clock.check())
+
+    @pytest.mark.parametrize("seconds", [LARGEST_STEP + 1, _WEEK, _YEAR, -_YEAR])
+    def test_does_not_believe_another_one_before_it_is_accepted(self, host: Host, seconds: int) -> None:
+        host.wall += seconds
+        keeper = Timekeeper(lambda: host.wall, lambda: host.steady, host.mark, _WEEK)
+        access = Immediate(host.appliance.handle, open_vault("mx.box.test", host._settings.signing_key_path), keeper, Hub().publish)
+        clock = Clock(access, Queries(host.appliance.handle), Hub(), keeper, log.get_log("clock"))
+        keeper()
+        with pytest.raises(ClockDoubtful):
+            run(clock.check())
+        run(clock.accept("operator"))
+        keeper.move_to(host.wall)
+        run(clock.check())
+
+    def test_needs_no_daemon_that_ever_ran(self, host: Host) -> None:
+        host.appliance.handle.run("UPDATE counter SET value = 0 WHERE name = 'clock'")
+        run(host.clock.check())

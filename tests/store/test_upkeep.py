@@ -113,12 +113,18 @@ class TestFailures:
             raise handle.failures[0]("the disk is gone")
 
         upkeep = Upkeep(handle, sqlite_store.vault, Log())  # type: ignore[arg-type]
+
+        def forgotten() -> bool:
+            upkeep.look(idle=True)
+            return not sqlite_store.vault.traces
+
         try:
             with monkeypatch.context() as broken:
                 broken.setattr(handle, "work_off", fail)
                 sqlite_store.vault.traces.add("main")
-                wait_for(lambda: (upkeep.look(idle=True), bool(told))[1])
-            wait_for(lambda: (upkeep.look(idle=True), not sqlite_store.vault.traces)[1])
+                wait_for(lambda: forgotten() or bool(told))
+            assert sqlite_store.vault.traces
+            wait_for(forgotten)
         finally:
             upkeep.close()
         assert told[0] == "upkeep-failed"
