@@ -85,7 +85,7 @@ class Clock:
             ClockDoubtful: the host's clock is far from the time that a daemon has noted last.
         """
         standing = await self.standing()
-        if not standing.believed or standing.mark and abs(standing.time - standing.mark) > LARGEST_STEP:
+        if not standing.believed or (standing.mark and abs(standing.time - standing.mark) > LARGEST_STEP):
             raise ClockDoubtful(
                 "no daemon has noted the time for an hour, or the clock of this host is wrong;"
                 " see `tempmaild clock show`, and if it is right say `tempmaild clock accept`"

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tempmaild.appliance import Appliance
-
 _DAY = 86_400
 _WEEK = 7 * _DAY
 _YEAR = 365 * _DAY
@@ -53,13 +51,14 @@ class Host:
             mark = Queries(handle).counter("clock")
         self.keeper = Timekeeper(lambda: self.wall, lambda: self.steady, mark, _WEEK)
         self.appliance = open_appliance(self._settings, clock=self.keeper)
-        self.clock = self._clock(self.appliance)
+        self.clock = self.clock_by(self.keeper)
         run(self.clock.keep())
 
-    def _clock(self, appliance: Appliance) -> Clock:
+    def clock_by(self, keeper: Timekeeper) -> Clock:
+        handle, hub = self.appliance.handle, self.appliance.hub
         vault = open_vault("mx.box.test", self._settings.signing_key_path)
-        access = Immediate(appliance.handle, vault, self.keeper, appliance.hub.publish)
-        return Clock(access, Queries(appliance.handle), appliance.hub, self.keeper, log.get_log("clock"))
+        access = Immediate(handle, vault, keeper, hub.publish)
+        return Clock(access, Queries(handle), hub, keeper, log.get_log("clock"))
 
     def restart(self) -> None:
         self.appliance.handle.close()
@@ -197,8 +196,7 @@ class TestACommandThatDestroys:
     def test_does_not_believe_another_one_before_it_is_accepted(self, host: Host, seconds: int) -> None:
         host.wall += seconds
         keeper = Timekeeper(lambda: host.wall, lambda: host.steady, host.mark, _WEEK)
-        access = Immediate(host.appliance.handle, open_vault("mx.box.test", host._settings.signing_key_path), keeper, Hub().publish)
-        clock = Clock(access, Queries(host.appliance.handle), Hub(), keeper, log.get_log("clock"))
+        clock = host.clock_by(keeper)
         keeper()
         with pytest.raises(ClockDoubtful):
             run(clock.check())
