@@ -154,9 +154,5 @@ class DiskFull(TempmaildError):
     """Too little room is left on the disk to take mail."""
 
 
-class ClockDoubtful(TempmaildError):
-    """Nothing is destroyed by a clock that may be wrong, unless its host's operator says that it is right."""
-
-
 class StoreFailed(TempmaildError):
     """The database did not answer, or refused the change; nothing was stored."""

@@ -115,6 +115,7 @@ class Dialogue(Session):
         view: the folder that is selected, if any.
         over: whether the dialogue ends after this command.
         fetched: how many messages were sent, for the log.
+        enabled: extensions, in upper case, that the client has asked for in so many words or by using them.
     """
 
     # Set by the login; the table lets no command at it before.
@@ -130,6 +131,7 @@ class Dialogue(Session):
         self.over = False
         self.failed_logins = 0
         self.fetched = 0
+        self.enabled: set[bytes] = set()
         self.login_deadline = shared.clock() + shared.rules.login_seconds
         self._undrained = 0
 

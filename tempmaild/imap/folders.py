@@ -10,7 +10,6 @@ from tempmaild.imap.dialogue import LOGGED_IN, Command, Dialogue
 from tempmaild.imap.listing import Pattern, list_lines, lsub_lines
 from tempmaild.imap.names import decoded, folder_name
 from tempmaild.imap.strings import string
-from tempmaild.imap.view import View
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,35 +26,6 @@ _STATUS_ITEMS: dict[bytes, Callable[[Folder], int]] = {
     b"UNSEEN": lambda folder: folder.unseen,
     b"SIZE": lambda folder: folder.size,  # RFC 8438 §2
 }
-
-
-async def select(s: Dialogue, parser: Parser) -> bytes:
-    """Select a folder to read and change it."""
-    return await _open(s, parser, read_only=False)
-
-
-async def examine(s: Dialogue, parser: Parser) -> bytes:
-    """Select a folder only to read it."""
-    return await _open(s, parser, read_only=True)
-
-
-async def _open(s: Dialogue, parser: Parser, *, read_only: bool) -> bytes:
-    name = folder_name(parser)
-    parser.end()
-    # RFC 9051 §6.3.2: what was selected is so no longer, even if this fails.
-    s.close_view()
-    folder = await s.inbox.folder(name)
-    s.inbox.watch(folder.id, s.notice)
-    read_only = read_only or s.inbox.read_only
-    try:
-        view = View(folder, await s.inbox.entries(folder), read_only=read_only)
-    except BaseException:
-        s.inbox.watch(0, s.notice)
-        raise
-    s.open_view(view)
-    s.claim_recent(view)
-    s.say(view.opening())
-    return b"OK [READ-ONLY] Opened" if read_only else b"OK [READ-WRITE] Opened"
 
 
 async def list_folders(s: Dialogue, parser: Parser) -> bytes:
@@ -160,8 +130,6 @@ def _pattern_argument(parser: Parser) -> Pattern | None:
 
 
 COMMANDS = (
-    Command(b"SELECT", LOGGED_IN, select, "RFC 9051 §6.3.2"),
-    Command(b"EXAMINE", LOGGED_IN, examine, "RFC 9051 §6.3.3"),
     Command(b"CREATE", LOGGED_IN, create, "RFC 9051 §6.3.4"),
     Command(b"DELETE", LOGGED_IN, delete, "RFC 9051 §6.3.5"),
     Command(b"RENAME", LOGGED_IN, rename, "RFC 9051 §6.3.6"),

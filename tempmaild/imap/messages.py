@@ -1,4 +1,4 @@
-"""Commands for some messages: FETCH, STORE, COPY, MOVE, APPEND (RFC 9051 §6.4.5 to §6.4.9, §6.3.12)."""
+"""Commands for some messages: FETCH, STORE, COPY, MOVE (RFC 9051 §6.4.5 to §6.4.9)."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from tempmaild.core.flags import SEEN, FlagChange
-from tempmaild.errors import MessageDamaged, NoSuchFolder, OutOfMemory
-from tempmaild.imap.dialogue import IN_FOLDER, LOGGED_IN, Command, Dialogue
+from tempmaild.errors import MessageDamaged
+from tempmaild.imap.append import check_flags, target_folder
+from tempmaild.imap.dialogue import IN_FOLDER, Command, Dialogue
 from tempmaild.imap.fetch_items import parse_fetch
 from tempmaild.imap.grammar import Parser, SyntaxProblem
 from tempmaild.imap.names import folder_name
@@ -17,8 +18,7 @@ from tempmaild.imap.sequence import write_set
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from tempmaild.core.flags import Flags
-    from tempmaild.core.mailbox import Folder, Placement
+    from tempmaild.core.mailbox import Placement
     from tempmaild.imap.fetch_items import FetchRequest
     from tempmaild.imap.message import Message
     from tempmaild.imap.view import View
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 _BATCH = 100
 _SHORT_REQUEST = 100
 _SEEN = frozenset({SEEN})
-_MOST_FLAGS = 50
-_LONGEST_FLAG = 100
 _CHANGES = {
     b"FLAGS": FlagChange.REPLACE,
     b"+FLAGS": FlagChange.ADD,
@@ -174,7 +172,7 @@ async def _store(s: Dialogue, parser: Parser, *, by_uid: bool) -> bytes:
     parser.space()
     flags = parser.flags()
     parser.end()
-    _check_flags(flags)
+    check_flags(flags)
     view = s.selected()
     view.check_writable()
     uids = [view.uids[index] for index in view.indices(wanted, by_uid=by_uid)]
@@ -203,11 +201,6 @@ def _flag_change(parser: Parser) -> tuple[FlagChange, bool]:
     if change is None or silent not in (b"", b"SILENT"):
         parser.fail("Expected FLAGS, +FLAGS or -FLAGS, with or without .SILENT, before this")
     return change, bool(silent)
-
-
-def _check_flags(flags: Flags) -> None:
-    if len(flags) > _MOST_FLAGS or any(len(flag) > _LONGEST_FLAG for flag in flags):
-        raise Refused(b"LIMIT", b"There are too many flags, or too long ones")
 
 
 # -- COPY and MOVE
@@ -268,7 +261,7 @@ async def _place(
     by_uid: bool,
 ) -> Placement | None:
     """Copy or move; None when there is nothing to be copied."""
-    target = await _target(s, name)
+    target = await target_folder(s, name)
     if not uids:
         return None
     view = s.selected()
@@ -280,69 +273,10 @@ async def _place(
     return placement if placement.uids else None
 
 
-async def _target(s: Dialogue, name: str) -> Folder:
-    try:
-        return await s.inbox.folder(name)
-    except NoSuchFolder:
-        # RFC 9051 §6.3.12, §6.4.7
-        raise Refused(b"TRYCREATE", b"There is no such mailbox; create it first") from None
-
-
 def _copied(placement: Placement) -> bytes:
     """Write what follows COPYUID (RFC 4315 §3)."""
     old, new = zip(*placement.uids, strict=True)
     return b"%d %b %b" % (placement.uid_validity, write_set(old), write_set(new))
-
-
-# -- APPEND
-
-
-async def append(s: Dialogue, parser: Parser) -> bytes:
-    """Put a message into a folder; everything is checked before the client sends it."""
-    incoming = s.incoming
-    if incoming is None:
-        parser.space()
-        parser.astring()
-        parser.fail("Expected a message as a literal")
-    if parser.rest() == b" ":
-        # The name of the folder is a literal.
-        await incoming.read_literal()
-    name = folder_name(parser)
-    flags, internal_date = _append_arguments(parser)
-    if incoming.size < 0:
-        parser.fail("Expected a message as a literal")
-    if incoming.size == 0:
-        parser.fail("Expected a message that is not empty")
-    _check_flags(flags)
-    target = await _target(s, name)
-    if incoming.size > s.shared.rules.longest_message:
-        raise Refused(b"TOOBIG", b"The message is too large")
-    reservation = s.shared.memory.reserve()
-    try:
-        if not reservation.grow(incoming.size):
-            raise OutOfMemory
-        content = await incoming.octets()
-        await incoming.end()
-        placement = await s.inbox.append(name, content, flags, internal_date)
-    finally:
-        reservation.release()
-    if s.view is not None and s.view.folder.id == target.id:
-        s.view.news = True
-    return b"OK [APPENDUID %d %d] Appended" % (placement.uid_validity, placement.uids[0][1])
-
-
-def _append_arguments(parser: Parser) -> tuple[Flags, int | None]:
-    flags: Flags = frozenset()
-    internal_date = None
-    parser.space()
-    if parser.peek() == b"(":
-        flags = parser.flag_list()
-        parser.space()
-    if parser.peek() == b'"':
-        internal_date = parser.date_time()
-        parser.space()
-    parser.end()
-    return flags, internal_date
 
 
 COMMANDS = (
@@ -354,5 +288,4 @@ COMMANDS = (
     Command(b"UID COPY", IN_FOLDER, uid_copy, "RFC 9051 §6.4.9"),
     Command(b"MOVE", IN_FOLDER, move, "RFC 9051 §6.4.8", capability=b"MOVE"),
     Command(b"UID MOVE", IN_FOLDER, uid_move, "RFC 9051 §6.4.9"),
-    Command(b"APPEND", LOGGED_IN, append, "RFC 9051 §6.3.12", takes_literals=True),
 )

@@ -6,8 +6,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from tempmaild.errors import MailboxGone, TempmaildError
-from tempmaild.imap import auth, folders, messages, selected
-from tempmaild.imap.dialogue import LOGGED_IN, NOT_LOGGED_IN, Dialogue, State
+from tempmaild.imap import append, auth, enabling, folders, messages, opening, selected
+from tempmaild.imap.dialogue import LOGGED_IN, NOT_LOGGED_IN, Command, Dialogue, State
 from tempmaild.imap.grammar import Parser, SyntaxProblem
 from tempmaild.imap.reading import Incoming
 from tempmaild.imap.replies import BAD, GONE, OUR_FAULT, WRONG_CREDENTIALS, Refusal, Refused, refusal_for, tagged
@@ -18,9 +18,8 @@ if TYPE_CHECKING:
     from tempmaild.log import Log
     from tempmaild.net.conversation import Peer
 
-COMMANDS = {
-    command.name: command for command in (*auth.COMMANDS, *folders.COMMANDS, *messages.COMMANDS, *selected.COMMANDS)
-}
+_MODULES = (auth, enabling, folders, opening, messages, append, selected)
+COMMANDS: dict[bytes, Command] = {command.name: command for module in _MODULES for command in module.COMMANDS}
 
 MOST_PROBLEMS = 50
 """Commands that a client may get wrong one after the other before it is taken for no mail client."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from tempmaild.core.timekeeper import LARGEST_STEP
-from tempmaild.errors import ClockDoubtful
+from tempmaild.errors import InvalidValue
 from tempmaild.store.clock import AcceptTime, MarkTime
 from tempmaild.store.transaction import SETTINGS
 
@@ -82,13 +82,14 @@ class Clock:
         """See whether the time of a process beside the daemons can be that by which they go.
 
         Raises:
-            ClockDoubtful: the host's clock is far from the time that a daemon has noted last.
+            InvalidValue: the host's clock is far from the time that a daemon has noted last.
         """
         standing = await self.standing()
         if not standing.believed or (standing.mark and abs(standing.time - standing.mark) > LARGEST_STEP):
-            raise ClockDoubtful(
+            raise InvalidValue(
+                "clock",
                 "no daemon has noted the time for an hour, or the clock of this host is wrong;"
-                " see `tempmaild clock show`, and if it is right say `tempmaild clock accept`"
+                " see `tempmaild clock show`, and if it is right say `tempmaild clock accept`",
             )
 
     async def standing(self) -> Standing:

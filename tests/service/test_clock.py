@@ -13,7 +13,7 @@ from tempmaild.appliance import open_appliance
 from tempmaild.core.lifetime import Lifetime
 from tempmaild.core.mailbox import INBOX
 from tempmaild.core.timekeeper import LARGEST_STEP, Timekeeper
-from tempmaild.errors import ClockDoubtful
+from tempmaild.errors import InvalidValue
 from tempmaild.notify.hub import Hub
 from tempmaild.service.clock import Clock
 from tempmaild.service.mailboxes import Purged
@@ -198,7 +198,7 @@ class TestACommandThatDestroys:
         keeper = Timekeeper(lambda: host.wall, lambda: host.steady, host.mark, _WEEK)
         clock = host.clock_by(keeper)
         keeper()
-        with pytest.raises(ClockDoubtful):
+        with pytest.raises(InvalidValue, match="clock accept"):
             run(clock.check())
         run(clock.accept("operator"))
         keeper.move_to(host.wall)
