@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 _PATIENCE = 60.0
 """Seconds; the most that may pass between the end of a mailbox and that of its last trace."""
+_UNSEALED = ("content", "summary")
+"""Tables with what is to be forgotten of unsealed mailboxes."""
 _WORD_LENGTH = 30
 _PIECE = 24
 """Octets by which something is recognised in a file."""
@@ -266,7 +268,7 @@ class TestUnsealed:
         account = _create_unsealed(daemon, 3600)
         _send(daemon, account, _letter(word))
         with closing(psycopg.connect(daemon.settings.store.url, autocommit=True)) as database:
-            before = _vacuums(database)
+            before = _vacuums(database, *_UNSEALED)
             assert _rows(database, "content") == _rows(database, "summary") == 1
             if end == "destroyed":
                 daemon.command("mailbox", "destroy", account.address)
@@ -277,7 +279,16 @@ class TestUnsealed:
                     reader.store("1", "+FLAGS", r"(\Deleted)")
                     assert reader.expunge()[1] == [b"1"]
             assert _rows(database, "content") == _rows(database, "summary") == 0
-            _wait_until(lambda: all(later > before[table] for table, later in _vacuums(database).items()))
+            _wait_until(lambda: all(later > before[table] for table, later in _vacuums(database, *_UNSEALED).items()))
+
+    @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+    def test_the_keys_of_what_is_sealed_are_vacuumed_away(self, daemon: RunningDaemon) -> None:
+        account = daemon.create()
+        with closing(psycopg.connect(daemon.settings.store.url, autocommit=True)) as database:
+            before = _vacuums(database, "wrapped_key")
+            daemon.command("mailbox", "destroy", account.address)
+            assert _rows(database, "keys.wrapped_key") == 0
+            _wait_until(lambda: _vacuums(database, "wrapped_key")["wrapped_key"] > before["wrapped_key"])
 
 
 def _wait_until(condition: Callable[[], bool]) -> None:
@@ -369,9 +380,8 @@ def _reads(state: Path, account: Account, word: str, database: Path, keys: Path 
     return word.encode() in content
 
 
-def _vacuums(database: psycopg.Connection[tuple[object, ...]]) -> dict[str, int]:
-    """Give how often each table that holds what is to be forgotten was vacuumed."""
-    tables = ("content", "summary", "wrapped_key")
+def _vacuums(database: psycopg.Connection[tuple[object, ...]], *tables: str) -> dict[str, int]:
+    """Give how often each of these tables was vacuumed."""
     rows = database.execute(
         "SELECT relname, vacuum_count FROM pg_stat_user_tables WHERE relname = ANY(%s)", (list(tables),)
     ).fetchall()
