@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import os
 import resource
 import signal
@@ -207,6 +208,9 @@ def run(settings: Settings, config: Path | None, environ: Mapping[str, str]) -> 
     reactor = install()
     daemon = Daemon(reactor, settings, config, environ)
     daemon.start()
+    # What is there now stays to the end. Were the garbage collector to look through it, all clients would wait.
+    gc.collect()
+    gc.freeze()
     reactor.run()
 
 

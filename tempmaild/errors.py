@@ -134,6 +134,14 @@ class TooManyFolders(TempmaildError):
     """The mailbox may have no further folder."""
 
 
+class TooMuchMetadata(TempmaildError):
+    """The mailbox may have no further entry of metadata."""
+
+
+class MetadataTooLarge(TempmaildError):
+    """A value of metadata has more octets than one may have."""
+
+
 class ReadOnly(TempmaildError):
     """These credentials, or this way of opening the folder, allow no change."""
 

@@ -4,13 +4,14 @@
 set -eu
 
 senders="curl libnet-ssleay-perl msmtp postfix swaks" # swaks needs that for TLS, postfix has smtp-source
-readers="fetchmail getmail6 imapfilter isync libsasl2-modules mpop mutt offlineimap3"
+readers="fdm fetchmail getmail6 imapfilter isync libsasl2-modules mpop mutt offlineimap3 thunderbird"
 # Debian's Python leaves out its own test messages.
 messages=""
 python3 -c "import test.test_email" 2>/dev/null || messages="libpython3.11-testsuite"
+dovecot="dovecot-imapd dovecot-lmtpd dovecot-pop3d"
 case "${1-}" in
-test) wanted="$senders $readers postgresql redis-server $messages" ;;
-bench) wanted="dovecot-imapd dovecot-lmtpd dovecot-pop3d gcc libc6-dev postfix" ;;
+test) wanted="$senders $readers $dovecot postgresql redis-server $messages" ;;
+bench) wanted="$dovecot gcc libc6-dev postfix" ;;
 *)
     echo "usage: tests/packages.sh test|bench" >&2
     exit 2

@@ -14,6 +14,7 @@ from tempmaild.cli import (
     audit,
     backup,
     bans,
+    client_config,
     clock,
     credentials,
     domains,
@@ -86,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     host.add_commands(partial(add, commands))
     backup.add_commands(partial(add, commands))
     receipts.add_host_commands(partial(add, commands))
+    client_config.add_commands(partial(add, commands))
     for name, text, module in _GROUPS:
         group = commands.add_parser(name, help=text, description=text).add_subparsers(
             required=True, metavar="COMMAND"

@@ -5,6 +5,7 @@ Nothing here raises for what a message says, and nothing takes more than linear 
 
 import binascii
 import re
+from collections.abc import Iterator
 from encodings import aliases, normalize_encoding
 from itertools import groupby
 from operator import itemgetter
@@ -13,6 +14,8 @@ from tempmaild.core.mime import Part
 from tempmaild.core.parameters import Parameters, parameter_octets
 
 _NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="))
+_SLICE = 256 * 1024  # octets that are decoded at once: while that is done, no other thread can do anything
+_LINE_PADDING = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n|\Z)")
 _CUT_ESCAPE = re.compile(rb"=[0-9A-Fa-f]?\Z")
 _ENCODED_WORD = re.compile(rb"=\?([^?\s]++)\?([bBqQ])\?([^?]*+)\?=")  # blanks inside are not allowed, and frequent
 _LINE_CONTROLS = dict.fromkeys(map(ord, "\0\r\n"))
@@ -51,18 +54,36 @@ def _decode(body: bytes, encoding: bytes) -> bytes:
     if encoding == b"base64":
         return _decode_base64(body)
     if encoding == b"quoted-printable":
-        return binascii.a2b_qp(body)
+        return b"".join(_decode_quoted_printable(body))
     return body
 
 
 def _decode_base64(text: bytes) -> bytes:
     """RFC 2045 §6.8, where other characters are ignored; padding in the middle ends one piece of several."""
-    return b"".join(
-        # One character left over holds six bits, no octet.
-        binascii.a2b_base64((piece[:-1] if len(piece) % 4 == 1 else piece) + b"==")
-        for piece in text.translate(None, _NOT_BASE64).split(b"=")
-        if piece
-    )
+    decoded: list[bytes] = []
+    left = b""
+    for start in range(0, len(text), _SLICE):
+        *ended, last = (left + text[start : start + _SLICE].translate(None, _NOT_BASE64)).split(b"=")
+        decoded += [_decode_piece(piece) for piece in ended if piece]
+        whole = len(last) & ~3
+        decoded.append(binascii.a2b_base64(last[:whole]))
+        left = last[whole:]
+    decoded.append(_decode_piece(left))
+    return b"".join(decoded)
+
+
+def _decode_piece(text: bytes) -> bytes:
+    # One character left over holds six bits, no octet.
+    return binascii.a2b_base64((text[:-1] if len(text) % 4 == 1 else text) + b"==")
+
+
+def _decode_quoted_printable(text: bytes) -> Iterator[bytes]:
+    start = 0
+    while start < len(text):
+        end = text.find(b"\n", start + _SLICE) + 1 or len(text)
+        # White space at the end of a line was added on the way (RFC 2045 §6.7, rule 3).
+        yield binascii.a2b_qp(_LINE_PADDING.sub(b"", text[start:end]))
+        start = end
 
 
 def decode_charset(data: bytes, charset: bytes) -> str:

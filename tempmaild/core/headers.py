@@ -17,6 +17,8 @@ _FIELD = re.compile(
     rb"([^\n]*+(?:\n[ \t][^\n]*+)*+)"  # the value with its continuation lines, RFC 5322 §2.2.3
     rb"\n?"
 )
+_TEXT = re.compile(rb"((?:([!-9;-~]++)[ \t]*+:)?+[^\n]*+(?:\n[ \t][^\n]*+)*+\n?)")
+_EMPTY_LINES = frozenset({b"", b"\n", b"\r\n", b"\r"})
 _QUOTE_OR_COMMENT = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|\(', re.DOTALL)
 _PARENTHESIS = re.compile(rb"\\.|[()]", re.DOTALL)
 _QUOTED_PAIR = re.compile(rb"\\(.)", re.DOTALL)
@@ -40,6 +42,14 @@ def fields(raw: bytes, start: int, end: int) -> Iterator[Field]:
         if name is None and value in {b"", b"\r"}:
             return
         yield Field(name or b"", value, match.start(), match.end())
+
+
+def texts(raw: bytes, start: int, end: int) -> list[tuple[bytes, bytes]]:
+    """What `fields` gives as pairs of text and name, in a quarter of the time: for headers of very many fields.
+
+    The text is as sent, with its line end. No empty line is within the header, only at its end.
+    """
+    return [pair for pair in _TEXT.findall(raw, start, end) if pair[0] not in _EMPTY_LINES]
 
 
 def first_values(raw: bytes, start: int, end: int) -> dict[bytes, bytes]:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from tempmaild.core.flags import Flags
+from tempmaild.core.flags import NO_FLAGS, Flags
 from tempmaild.core.lifetime import FOREVER, Lifetime
 from tempmaild.core.policy import Kind, Policy
 
 INBOX = "INBOX"
 FOLDER_SEPARATOR = "/"
+WHOLE_MAILBOX = 0
+"""Stands in place of a folder's id for what belongs to none."""
+SPECIAL_USES = ("\\Archive", "\\Drafts", "\\Junk", "\\Sent", "\\Trash")
+"""What folders can be for (RFC 6154 §2); the other attributes are those of views of several folders."""
 
 
 class Domain(Struct, frozen=True):
@@ -95,8 +99,11 @@ class Folder(Struct, frozen=True):
     size: int = 0
 
 
-class Entry(Struct, frozen=True):
+class Entry(Struct, frozen=True, gc=False):
     """A message in a folder; its summary and content are asked for apart.
+
+    There are very many of them in memory, and none refers to anything that could refer to it: the garbage collector,
+    which would keep everybody waiting for them, need not look.
 
     Attributes:
         uid: unique identifier within the folder (RFC 9051 §2.3.1.1).
@@ -105,6 +112,7 @@ class Entry(Struct, frozen=True):
         unterminated: whether the last line has no CRLF, so that POP3 sends two octets more.
         expires_at: UTC epoch seconds; from that second on it is as good as expunged. `FOREVER` for as long as its
             mailbox.
+        save_date: when it came into this folder, UTC epoch seconds (RFC 8514 §2).
     """
 
     id: int
@@ -116,6 +124,21 @@ class Entry(Struct, frozen=True):
     content_id: int
     unterminated: bool
     expires_at: int = FOREVER
+    save_date: int = 0
+
+
+class NewMessage(Struct, frozen=True):
+    """A message that its owner puts into a folder.
+
+    Attributes:
+        internal_date: UTC epoch seconds, None for now.
+        binary: whether parts of it may have octets that are no text (RFC 3516 §4.4).
+    """
+
+    content: bytes
+    flags: Flags = NO_FLAGS
+    internal_date: int | None = None
+    binary: bool = False
 
 
 class Changes(Struct, frozen=True):
@@ -125,11 +148,13 @@ class Changes(Struct, frozen=True):
         changed: entries that are new or have other flags, by ascending UID.
         gone: UIDs that were expunged, ascending.
         highest_modseq: where the next question may start from.
+        forgotten: whether it is so long ago that UIDs may be missing from `gone` (RFC 7162 §5.3).
     """
 
     changed: tuple[Entry, ...]
     gone: tuple[int, ...]
     highest_modseq: int
+    forgotten: bool = False
 
 
 class Placement(Struct, frozen=True):

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from tempmaild.core.envelope import Envelope, make_envelope
-from tempmaild.core.headers import fields, first_values, text_of
+from tempmaild.core.headers import first_values, text_of, texts
 from tempmaild.core.parameters import (
     Parameters,
     parameter_octets,
@@ -100,9 +100,7 @@ def select_fields(raw: bytes, part: Part, names: Collection[bytes], *, exclude: 
     """
     wanted = {name.lower() for name in names}
     selected = b"".join(
-        raw[field.start : field.end]
-        for field in fields(raw, part.header, part.body)
-        if (field.name.lower() in wanted) is not exclude
+        [text for text, name in texts(raw, part.header, part.body) if (name.lower() in wanted) is not exclude]
     )
     if selected and not selected.endswith(b"\n"):
         selected += b"\r\n"

@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from tempmaild.core.content import part_filename
 from tempmaild.core.envelope import Envelope
+from tempmaild.core.message_ids import references
 from tempmaild.core.mime import Part, parse
 from tempmaild.core.preview import make_preview
 
@@ -24,6 +25,8 @@ class Summary(Struct, frozen=True, array_like=True, gc=False):
     """At most 200 characters on one line (RFC 8970)."""
     attachments: bool
     """Whether the message brings something to download."""
+    references: tuple[bytes, ...] | None = None
+    """What the References field names, as `message_ids.references` gives it; None where that was not yet kept."""
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -34,7 +37,13 @@ def summarise(raw: bytes) -> Summary:
     """The summary of a message. Takes any octets; linear in their number."""
     structure, envelope = parse(raw)
     leaves = list(_leaves(structure))
-    return Summary(envelope, structure, make_preview(raw, leaves), any(map(_is_attachment, leaves)))
+    return Summary(
+        envelope,
+        structure,
+        make_preview(raw, leaves),
+        any(map(_is_attachment, leaves)),
+        references(raw, structure.body),
+    )
 
 
 def encode(summary: Summary) -> bytes:

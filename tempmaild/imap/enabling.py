@@ -10,9 +10,16 @@ if TYPE_CHECKING:
     from tempmaild.imap.grammar import Parser
 
 _IMPLIED: Final[dict[bytes, tuple[bytes, ...]]] = {
+    b"CONDSTORE": (b"CONDSTORE",),
     b"IMAP4REV2": (b"IMAP4REV2",),
+    b"QRESYNC": (b"QRESYNC", b"CONDSTORE"),
+    b"UIDONLY": (b"UIDONLY",),
+    b"UTF8=ACCEPT": (b"UTF8=ACCEPT",),
 }
 """What each extension enables when it is asked for."""
+
+_SPELLINGS: Final = {b"IMAP4REV2": b"IMAP4rev2"}
+"""How names are written that are not all in upper case."""
 
 
 async def enable(s: Dialogue, parser: Parser) -> bytes:
@@ -27,8 +34,16 @@ async def enable(s: Dialogue, parser: Parser) -> bytes:
     new = [name for name in known if name not in s.enabled]
     for name in known:
         s.enabled.update(_IMPLIED[name])
-    s.say(b"* ENABLED%b\r\n" % b"".join(b" " + name for name in new))
+    s.say(b"* ENABLED%b\r\n" % b"".join(b" " + _SPELLINGS.get(name, name) for name in new))
     return b"OK Enabled"
 
 
-COMMANDS = (Command(b"ENABLE", (State.AUTHENTICATED,), enable, "RFC 9051 §6.3.1", capability=b"ENABLE"),)
+COMMANDS = (
+    Command(
+        b"ENABLE",
+        (State.AUTHENTICATED,),
+        enable,
+        "RFC 9051 §6.3.1",
+        capability=b"ENABLE CONDSTORE QRESYNC UIDONLY UTF8=ACCEPT",
+    ),
+)

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from tempmaild.core.flags import SYSTEM_FLAGS, Flags
-from tempmaild.imap.sequence import LAST, SequenceSet
+from tempmaild.imap.sequence import LAST, SAVED, SequenceSet
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +23,9 @@ DEEPEST: Final = 100
 
 HIGHEST: Final = 0xFFFFFFFF
 """The largest number and UID (RFC 9051 §4.2)."""
+
+HIGHEST_MODSEQ: Final = 0x7FFFFFFFFFFFFFFF
+"""The largest modification sequence (RFC 7162 §7)."""
 
 _ATOM_OCTET = rb"!#$&'+,\-./0-9:;<=>?@A-Z\[^_`a-z|}~"
 _ATOM = re.compile(rb"[%b]+" % _ATOM_OCTET).match
@@ -65,20 +68,26 @@ class Parser:
     Args:
         fragments: text and literals in turn, text first and last: `a1 LOGIN {3}` CRLF `abc {2}` CRLF `xy` is
             [b"a1 LOGIN ", b"abc", b" ", b"xy", b""].
+        before: octets of the command that came before them.
+
+    Attributes:
+        utf8: whether names of folders are UTF-8, not modified UTF-7.
     """
 
-    __slots__ = ("_depth", "_fragments", "_index", "_position", "_text")
+    __slots__ = ("_before", "_depth", "_fragments", "_index", "_position", "_text", "utf8")
 
-    def __init__(self, fragments: Sequence[bytes]) -> None:
+    def __init__(self, fragments: Sequence[bytes], before: int = 0) -> None:
         self._fragments = fragments
+        self._before = before
         self._index = 0
         self._text = fragments[0]
         self._position = 0
         self._depth = 0
+        self.utf8 = False
 
     def fail(self, text: str) -> NoReturn:
         """Raise a `SyntaxProblem` at the present position."""
-        before = sum(len(fragment) for fragment in self._fragments[: self._index])
+        before = self._before + sum(len(fragment) for fragment in self._fragments[: self._index])
         raise SyntaxProblem(text, before + self._position)
 
     # -- looking and skipping
@@ -183,11 +192,17 @@ class Parser:
         """Consume a string, or NIL for None."""
         return None if self.accept(b"NIL") else self.string()
 
-    def _literal(self) -> bytes:
+    def binary_nstring(self) -> bytes | None:
+        """Consume a string of any octets (`literal8`), or NIL for None."""
+        if self._position == len(self._text):
+            return self._literal(with_nul=True)
+        return self.nstring()
+
+    def _literal(self, *, with_nul: bool = False) -> bytes:
         if self._index + 1 >= len(self._fragments):
             self.fail("Expected a string")
         literal = self._fragments[self._index + 1]
-        if b"\0" in literal:
+        if b"\0" in literal and not with_nul:
             self.fail("Expected a string without NUL")
         self._index += 2
         self._text = self._fragments[self._index]
@@ -214,9 +229,11 @@ class Parser:
         return self.number()
 
     def sequence_set(self) -> SequenceSet:
-        """Consume a sequence set (RFC 9051 §9, `sequence-set`)."""
+        """Consume a sequence set (RFC 9051 §9, `sequence-set`), `SAVED` for `$`."""
         match = _SEQUENCE_SET(self._text, self._position)
         if match is None:
+            if self.accept(b"$"):
+                return SAVED
             self.fail("Expected a sequence set")
         found = _known_set(match[0])
         if found is None:

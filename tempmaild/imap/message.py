@@ -19,9 +19,13 @@ class Message:
         recent: whether this session was the first to be told of it (RFC 3501 §2.3.2).
         summary: None before it is needed.
         content: the octets as they arrived; None before they are needed.
+        decoded: what the parts that are wanted without their transfer encoding stand for, by path; None for no part.
+            Not there before they are needed.
     """
 
-    __slots__ = ("_texts", "content", "entry", "number", "recent", "summary")
+    __slots__ = ("_texts", "content", "decoded", "entry", "number", "recent", "summary")
+
+    decoded: dict[tuple[int, ...], bytes | None]
 
     def __init__(
         self,
@@ -37,6 +41,11 @@ class Message:
         self.summary = summary
         self.content = content
         self._texts: Texts | None = None
+
+    def drop_content(self) -> None:
+        """Have its memory free for the next message."""
+        self.content = None
+        self.decoded = {}
 
     def texts(self) -> Texts | None:
         """Give what the message says, for SEARCH; None before summary and content are there."""

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from bisect import bisect_left
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, NamedTuple
+
+from msgspec.structs import replace
 
 from tempmaild.core.flags import SEEN, FlagChange
 from tempmaild.errors import MessageDamaged
-from tempmaild.imap.append import check_flags, target_folder
+from tempmaild.imap import resync
 from tempmaild.imap.dialogue import IN_FOLDER, Command, Dialogue
 from tempmaild.imap.fetch_items import parse_fetch
-from tempmaild.imap.grammar import Parser, SyntaxProblem
+from tempmaild.imap.grammar import HIGHEST_MODSEQ, Parser, SyntaxProblem
 from tempmaild.imap.names import folder_name
-from tempmaild.imap.replies import DAMAGED, SOME_GONE, Refused
+from tempmaild.imap.replies import BAD, DAMAGED, DONE_BUT_SOME_GONE, SOME_GONE, UNKNOWN_ENCODING, Refused
+from tempmaild.imap.sections import UnknownEncoding
 from tempmaild.imap.sequence import write_set
+from tempmaild.imap.uploads import check_flags, target_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
-    from tempmaild.core.mailbox import Placement
+    from tempmaild.core.flags import Flags
+    from tempmaild.core.mailbox import Entry, Placement
     from tempmaild.imap.fetch_items import FetchRequest
     from tempmaild.imap.message import Message
     from tempmaild.imap.view import View
+    from tempmaild.store.messages import FlagResult
 
 _BATCH = 100
 _SHORT_REQUEST = 100
@@ -49,54 +56,110 @@ async def _fetch(s: Dialogue, parser: Parser, *, by_uid: bool) -> bytes:
     parser.space()
     wanted = parser.sequence_set()
     parser.space()
-    request = _request(parser, by_uid=by_uid)
-    if by_uid:
+    request, since = _request(s, parser, by_uid=by_uid)
+    view = s.selected()
+    if request.shows_modseq:
+        s.enable_condstore()
+        view.tells_modseq()
+    if by_uid or since:
         await s.catch_up()
-    indices = s.selected().indices(wanted, by_uid=by_uid)
-    sent = damaged = 0
+    indices = view.indices(wanted, by_uid=by_uid)
+    if since:
+        indices = await _changed(s, indices, since.modseq)
+        if since.vanished:
+            await resync.say_vanished(s, wanted, since.modseq)
+    sent = damaged = undecoded = 0
     for start in range(0, len(indices), _BATCH):
-        some = await _fetch_some(s, request, indices[start : start + _BATCH])
+        some = await fetch_some(s, request, indices[start : start + _BATCH])
         sent += some.sent
         damaged += some.damaged
+        undecoded += some.undecoded
     s.fetched += sent
     if damaged:
         # The others were sent: one message that cannot be read hides none of them.
         raise Refused(*DAMAGED)
+    if undecoded:
+        raise Refused(*UNKNOWN_ENCODING)
     if sent < len(indices) and not by_uid:
-        raise Refused(*SOME_GONE)
+        return DONE_BUT_SOME_GONE
     return b"OK Fetched"
 
 
-def _request(parser: Parser, *, by_uid: bool) -> FetchRequest:
-    """Read the data items and the end of the command."""
-    text = parser.rest()
+class _Since(NamedTuple):
+    """The modifiers of FETCH (RFC 7162 §3.1.4.1, §3.2.6).
+
+    Attributes:
+        modseq: only messages that have changed since are fetched.
+        vanished: whether it is told which were expunged since.
+    """
+
+    modseq: int
+    vanished: bool
+
+
+def _request(s: Dialogue, parser: Parser, *, by_uid: bool) -> tuple[FetchRequest, _Since | None]:
+    """Read the data items, the modifiers, and the end of the command."""
+    text, uid_only = parser.rest(), b"UIDONLY" in s.enabled
     if len(text) <= _SHORT_REQUEST:
         # A client asks for the same few combinations of items all day.
         try:
-            return _short_request(text, by_uid)
+            request, since = _short_request(text, by_uid, uid_only)
         except SyntaxProblem:
-            pass  # to be raised once more with its place in this command
-    request = parse_fetch(parser, with_uid=by_uid)
-    parser.end()
-    return request
+            # To be raised once more with its place in this command.
+            request, since = _parse_request(parser, by_uid, uid_only)
+    else:
+        request, since = _parse_request(parser, by_uid, uid_only)
+    if since and since.vanished and not (by_uid and b"QRESYNC" in s.enabled):
+        raise Refused(b"", b"VANISHED is for UID FETCH, after QRESYNC was enabled", BAD)
+    return request, since
 
 
 @lru_cache(maxsize=512)
-def _short_request(text: bytes, by_uid: bool) -> FetchRequest:
-    parser = Parser((text,))
-    request = parse_fetch(parser, with_uid=by_uid)
+def _short_request(text: bytes, by_uid: bool, uid_only: bool) -> tuple[FetchRequest, _Since | None]:
+    return _parse_request(Parser((text,)), by_uid, uid_only)
+
+
+def _parse_request(parser: Parser, by_uid: bool, uid_only: bool) -> tuple[FetchRequest, _Since | None]:
+    # RFC 9586 §3.3: the responses begin with the UID anyway.
+    request = replace(parse_fetch(parser, with_uid=by_uid and not uid_only), uid_only=uid_only)
+    since = _parse_since(parser) if parser.accept(b" (") else None
     parser.end()
-    return request
+    return (request.adding(b"MODSEQ") if since else request), since
+
+
+def _parse_since(parser: Parser) -> _Since:
+    modseq, vanished = None, False
+    while True:
+        if modseq is None and parser.accept(b"CHANGEDSINCE "):
+            modseq = parser.number(HIGHEST_MODSEQ)
+        elif not vanished and parser.accept(b"VANISHED"):
+            vanished = True
+        else:
+            parser.fail("Expected CHANGEDSINCE or VANISHED, each once")
+        if not parser.accept(b" "):
+            break
+    if modseq is None:
+        parser.fail("Expected CHANGEDSINCE with VANISHED")
+    parser.expect(b")")
+    return _Since(modseq, vanished)
+
+
+async def _changed(s: Dialogue, indices: list[int], since: int) -> list[int]:
+    """Give those of the messages that have changed since a modification sequence."""
+    uids = s.selected().uids
+    entries = await s.entries([uids[index] for index in indices])
+    return [index for index in indices if (entry := entries.get(uids[index])) and entry.modseq > since]
 
 
 class _Fetched(NamedTuple):
-    """How many messages were sent, and how many are there but cannot be read."""
+    """How many messages were sent, and how many are there but cannot be read, or not be decoded."""
 
     sent: int
     damaged: int
+    undecoded: int
 
 
-async def _fetch_some(s: Dialogue, request: FetchRequest, indices: Sequence[int]) -> _Fetched:
+async def fetch_some(s: Dialogue, request: FetchRequest, indices: Sequence[int]) -> _Fetched:
     """Send some messages: those that are still there."""
     view = s.selected()
     folder_id = view.folder.id
@@ -109,27 +172,40 @@ async def _fetch_some(s: Dialogue, request: FetchRequest, indices: Sequence[int]
         messages = [message for message in messages if message.entry.uid in summaries]
         for message in messages:
             message.summary = summaries[message.entry.uid]
-    sent, damaged = [], 0
+    # RFC 7162 §3.2.4
+    request_seen = request.adding(*_flag_items(s)) if seen_now else request
+    sent, damaged, undecoded = [], 0, 0
     for message in messages:
         uid = message.entry.uid
         try:
             if request.needs_summary and message.summary is None:
                 raise MessageDamaged
-            if request.needs_content:
-                message.content = await s.inbox.content(folder_id, uid)
-                if message.content is None:
-                    continue
+            if request.needs_content and not await _get_content(s, request, message):
+                continue
         except MessageDamaged:
             s.log.error("message-damaged", folder=folder_id, uid=uid)
             damaged += 1
             continue
-        await _send_response(s, request.with_flags() if uid in seen_now else request, message)
-        message.content = None
+        except UnknownEncoding:
+            undecoded += 1
+            continue
+        await _send_response(s, request_seen if uid in seen_now else request, message)
+        message.drop_content()
         sent.append(uid)
     if request.sets_seen and not view.read_only:
         # Not before it is sent: what ends with its reading would be gone already.
         await s.inbox.note_read(folder_id, sent)
-    return _Fetched(len(sent), damaged)
+    return _Fetched(len(sent), damaged, undecoded)
+
+
+async def _get_content(s: Dialogue, request: FetchRequest, message: Message) -> bool:
+    """Have the message hold its content, and what is decoded of it; False when it is gone."""
+    folder_id, uid = s.selected().folder.id, message.entry.uid
+    if request.decodes:
+        await s.inbox.examine(folder_id, uid, partial(request.decode, message))
+    else:
+        message.content = await s.inbox.content(folder_id, uid)
+    return message.content is not None
 
 
 async def _send_response(s: Dialogue, request: FetchRequest, message: Message) -> None:
@@ -138,6 +214,13 @@ async def _send_response(s: Dialogue, request: FetchRequest, message: Message) -
         # Nothing can follow half of a response: if the rest of it fails, the session ends.
         s.over = True
     s.over = False
+
+
+def _flag_items(s: Dialogue) -> tuple[bytes, ...]:
+    """Give what is told of a message when its flags have changed."""
+    if b"CONDSTORE" not in s.enabled:
+        return (b"FLAGS",)
+    return (b"FLAGS", b"MODSEQ") if b"UIDONLY" in s.enabled else (b"UID", b"FLAGS", b"MODSEQ")
 
 
 async def _mark_seen(s: Dialogue, view: View, uids: Sequence[int]) -> frozenset[int]:
@@ -168,6 +251,7 @@ async def _store(s: Dialogue, parser: Parser, *, by_uid: bool) -> bytes:
     parser.space()
     wanted = parser.sequence_set()
     parser.space()
+    unchanged_since = _parse_unchanged_since(parser) if parser.accept(b"(") else None
     change, silent = _flag_change(parser)
     parser.space()
     flags = parser.flags()
@@ -175,24 +259,69 @@ async def _store(s: Dialogue, parser: Parser, *, by_uid: bool) -> bytes:
     check_flags(flags)
     view = s.selected()
     view.check_writable()
+    if unchanged_since is not None:
+        s.enable_condstore()
     uids = [view.uids[index] for index in view.indices(wanted, by_uid=by_uid)]
     if not uids:
         return b"OK Stored"
     # What others did is told first, so that what is then told apart is what this command does.
     await s.catch_up()
     flags = view.spelled(flags)
-    before = await s.entries(uids) if silent else {}
-    expected = {uid: change.apply(before[uid].flags, flags) for uid in uids if uid in before}
-    result = await s.inbox.change_flags(view.folder.id, uids, change, flags)
+    conditional = unchanged_since is not None
+    entries = await s.entries(uids) if silent or conditional else {}
+    before = {uid: entries[uid] for uid in uids if uid in entries}
+    expected = {uid: change.apply(entry.flags, flags) for uid, entry in before.items()} if silent else {}
+    result = await s.inbox.change_flags(view.folder.id, uids, change, flags, unchanged_since)
     s.say(view.new_keywords(result.changed))
     view.changed_here(result.changed)
+    await s.send_lines(_stored_lines(view, result, before, expected, conditional=conditional))
+    return _stored(view, result, len(uids), by_uid=by_uid)
+
+
+def _parse_unchanged_since(parser: Parser) -> int:
+    parser.expect(b"UNCHANGEDSINCE ")
+    modseq = parser.number(HIGHEST_MODSEQ)
+    parser.expect(b")")
+    parser.space()
+    return modseq
+
+
+def _stored_lines(
+    view: View, result: FlagResult, before: Mapping[int, Entry], expected: Mapping[int, Flags], *, conditional: bool
+) -> Iterator[bytes]:
+    """Tell what became of messages.
+
+    Args:
+        before: their entries as the client knew them.
+        expected: flags by UID that the client knows without being told.
+        conditional: whether their modification sequences are wanted in any case.
+    """
     for entry in result.changed:
         # RFC 9051 §6.4.6: .SILENT is for what the client knows.
         if expected.get(entry.uid) != entry.flags:
-            await s.send(view.flags_of(entry))
-    if len(result.changed) < len(uids) and not by_uid:
-        raise Refused(*SOME_GONE)
-    return b"OK Stored"
+            yield view.flags_of(entry)
+        elif conditional or (b"CONDSTORE" in view.enabled and before[entry.uid].modseq != entry.modseq):
+            yield view.modseq_of(entry)
+    # So that the client need not ask why these were left as they are (RFC 7162 §3.1.3).
+    for uid in result.modified:
+        if uid in before:
+            yield view.flags_of(before[uid])
+
+
+def _stored(view: View, result: FlagResult, asked: int, *, by_uid: bool) -> bytes:
+    """Write how STORE of so many messages ends.
+
+    Raises:
+        Refused: some of them are gone, and others were left as they are.
+    """
+    modified = result.modified if by_uid else [bisect_left(view.uids, uid) + 1 for uid in result.modified]
+    code = b"MODIFIED " + write_set(modified) if modified else b""
+    if len(result.changed) + len(modified) < asked and not by_uid:
+        if not code:
+            return DONE_BUT_SOME_GONE
+        # RFC 7162 §3.1.3 tells of what was modified even so.
+        raise Refused(code, SOME_GONE.text)
+    return b"OK [%b] Stored" % code if code else b"OK Stored"
 
 
 def _flag_change(parser: Parser) -> tuple[FlagChange, bool]:
@@ -236,11 +365,10 @@ async def _move(s: Dialogue, parser: Parser, *, by_uid: bool) -> bytes:
     uids, name = _uids_and_folder(s, parser, by_uid=by_uid)
     s.selected().check_writable()
     placement = await _place(s, s.inbox.move, uids, name, by_uid=by_uid)
-    s.selected().news = True
     if placement:
         # RFC 6851 §4.3: where they are now is told before they are gone.
         s.say(b"* OK [COPYUID %b] Moved\r\n" % _copied(placement))
-    return b"OK Moved"
+    return await s.removed(placement is not None, b"Moved")
 
 
 def _uids_and_folder(s: Dialogue, parser: Parser, *, by_uid: bool) -> tuple[list[int], str]:
@@ -280,7 +408,7 @@ def _copied(placement: Placement) -> bytes:
 
 
 COMMANDS = (
-    Command(b"FETCH", IN_FOLDER, fetch, "RFC 9051 §6.4.5", expunges=False),
+    Command(b"FETCH", IN_FOLDER, fetch, "RFC 9051 §6.4.5", capability=b"BINARY PREVIEW SAVEDATE", expunges=False),
     Command(b"UID FETCH", IN_FOLDER, uid_fetch, "RFC 9051 §6.4.9"),
     Command(b"STORE", IN_FOLDER, store, "RFC 9051 §6.4.6", expunges=False),
     Command(b"UID STORE", IN_FOLDER, uid_store, "RFC 9051 §6.4.9"),

@@ -32,14 +32,18 @@ class Incoming:
 
     Attributes:
         fragments: what is there of it, as `grammar.Parser` takes it.
+        before: octets of the command that came before the fragments.
         size: octets of the literal that is announced and not yet read; -1 when there is none.
+        binary: whether that one may have any octets, NUL too (`literal8`).
     """
 
-    __slots__ = ("_dialogue", "_room", "_waits", "fragments", "size")
+    __slots__ = ("_dialogue", "_room", "_waits", "before", "binary", "fragments", "size")
 
     def __init__(self, dialogue: Dialogue, line: bytes) -> None:
         self._dialogue = dialogue
         self._room = LARGEST_COMMAND
+        self.before = 0
+        self.binary = False
         self.fragments: list[bytes] = []
         self._take_line(line)
 
@@ -48,7 +52,7 @@ class Incoming:
         if found is None:
             self.size, self._waits = -1, False
         else:
-            self.size, self._waits = int(found[1]), not found[2]
+            self.size, self._waits, self.binary = int(found[1]), not found[2], found[0].startswith(b"~")
             line = line[: found.start()]
         self.fragments.append(line)
         self._room -= len(line)
@@ -71,25 +75,28 @@ class Incoming:
         if self.size + _PER_LITERAL > self._room:
             raise Refused(b"TOOBIG", b"The command is too large", BAD)
         self._room -= self.size + _PER_LITERAL
-        self.fragments.append(await self.octets())
+        self.fragments.append(await self._announced())
         self._take_line(await self._line())
 
-    async def octets(self) -> bytes:
-        """Read the octets that are announced, however many; the line after them is still to come."""
+    async def message(self) -> bytes:
+        """Read a literal, however large, and the line after it; nothing is kept of what was before that line.
+
+        Raises:
+            LineTooLong: the line is.
+        """
+        self.before += sum(map(len, self.fragments)) + self.size
+        octets = await self._announced()
+        line = await self._line()
+        self.fragments.clear()
+        self._room = LARGEST_COMMAND
+        self._take_line(line)
+        return octets
+
+    async def _announced(self) -> bytes:
         if self._waits:
             self._dialogue.say(_CONTINUE)
         size, self.size = self.size, -1
         return await self._octets(size, keep=True)
-
-    async def end(self) -> None:
-        """Read the rest of the line after the last literal.
-
-        Raises:
-            Refused: there is something.
-        """
-        self._take_line(await self._line())
-        if self.fragments.pop() or self.size >= 0:
-            raise Refused(b"", b"Expected the end of the command after the literal", BAD)
 
     async def abandon(self) -> None:
         """Read past the rest of a command that was refused, as far as the client sends it whatever it is told.
@@ -97,7 +104,7 @@ class Incoming:
         Raises:
             Flood: that is too much to wait for.
         """
-        most = max(FLOOD, 2 * self._dialogue.shared.rules.longest_message) if self._dialogue.logged_in else FLOOD
+        most = max(FLOOD, 2 * self._dialogue.inbox.longest_message) if self._dialogue.logged_in else FLOOD
         while self.size >= 0 and not self._waits:
             most -= self.size
             if most < 0:

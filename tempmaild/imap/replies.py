@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tempmaild import errors
 from tempmaild.core.flags import SYSTEM_FLAGS
+from tempmaild.service.inbox import LARGEST_METADATA
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,9 +38,14 @@ class Refused(Exception):
 
 WRONG_CREDENTIALS = Refusal(b"AUTHENTICATIONFAILED", b"Wrong address or password")
 OUR_FAULT = Refusal(b"SERVERBUG", b"Internal error")
+TRY_CREATE = Refusal(b"TRYCREATE", b"There is no such mailbox; create it first")  # RFC 9051 §6.3.12, §6.4.7
+UNKNOWN_ENCODING = Refusal(b"UNKNOWN-CTE", b"A part has an encoding that is not known here")
 DAMAGED = Refusal(b"SERVERBUG", b"A message cannot be read any more")
 NO_SUCH_MESSAGE = Refusal(b"", b"There is no message of this number", BAD)
+UID_REQUIRED = Refusal(b"UIDREQUIRED", b"Messages are named by UIDs only", BAD)  # RFC 9586 §3
 SOME_GONE = Refusal(b"EXPUNGEISSUED", b"Some of the messages are gone")
+DONE_BUT_SOME_GONE = b"OK [EXPUNGEISSUED] Some of the messages are gone"
+"""The end of a command that was carried out for what is left: no client takes that for a failure (RFC 5530 §3)."""
 GONE = b"* BYE [UNAVAILABLE] This mailbox no longer exists\r\n"
 _LATER = Refusal(b"UNAVAILABLE", b"Not possible now, try later")
 _CANNOT = Refusal(b"CANNOT", b"This cannot be done")
@@ -57,6 +63,10 @@ REFUSALS: dict[type[errors.TempmaildError], Refusal] = {
     errors.FolderExists: Refusal(b"ALREADYEXISTS", b"There is such a mailbox"),
     errors.FolderRefused: Refusal(b"CANNOT", b"This cannot be done with a mailbox of this name"),
     errors.TooManyFolders: Refusal(b"LIMIT", b"There are too many mailboxes"),
+    errors.TooMuchMetadata: Refusal(b"METADATA TOOMANY", b"The mailbox has too many entries"),
+    errors.MetadataTooLarge: Refusal(b"METADATA MAXSIZE %d" % LARGEST_METADATA, b"The value is too large"),
+    errors.CredentialRefused: Refusal(b"NOPERM", b"Only the owner's first secret may do this"),
+    errors.NotExtendable: Refusal(b"CANNOT", b"The mailbox does not end before that time, or may not end so late"),
     errors.ReadOnly: Refusal(b"NOPERM", b"This login or mailbox is read-only"),
     errors.MessageTooLarge: Refusal(b"TOOBIG", b"The message is too large"),
     errors.MessageDamaged: DAMAGED,
@@ -71,7 +81,6 @@ REFUSALS: dict[type[errors.TempmaildError], Refusal] = {
         (
             errors.AddressReserved,
             errors.AddressTaken,
-            errors.CredentialRefused,
             errors.DomainDisabled,
             errors.DomainExists,
             errors.DomainInUse,
@@ -82,7 +91,6 @@ REFUSALS: dict[type[errors.TempmaildError], Refusal] = {
             errors.NoSuchLimit,
             errors.NoSuchReceipt,
             errors.NoSuchSchedule,
-            errors.NotExtendable,
         ),
         _CANNOT,
     ),

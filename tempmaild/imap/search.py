@@ -8,21 +8,22 @@ last with `Message.content` too: what is costly to get is got for few.
 from __future__ import annotations
 
 import enum
-import re
 from bisect import bisect_right
 from collections.abc import Callable
-from datetime import date
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from tempmaild.core.content import decode_words
+from tempmaild.core.dates import day_of
 from tempmaild.core.headers import fields, unfold
 from tempmaild.imap.message import Message
+from tempmaild.imap.object_ids import email_id
 from tempmaild.imap.texts import folded
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
+    from datetime import date
 
     from tempmaild.core.envelope import Address, Envelope
     from tempmaild.imap.texts import Texts
@@ -124,6 +125,11 @@ def has_uid(ranges: list[tuple[int, int]]) -> Key:
     return Key(Cost.ENTRY, lambda message: _in_ranges(message.entry.uid, ranges))
 
 
+def is_among(uids: Collection[int]) -> Key:
+    """The UID is one of these."""
+    return Key(Cost.ENTRY, lambda message: message.entry.uid in uids)
+
+
 def _in_ranges(number: int, ranges: list[tuple[int, int]]) -> bool:
     index = bisect_right(ranges, number, key=_first)
     return index > 0 and number <= ranges[index - 1][1]
@@ -151,6 +157,26 @@ def larger(size: int) -> Key:
 def smaller(size: int) -> Key:
     """The message has fewer octets."""
     return Key(Cost.ENTRY, lambda message: message.entry.size < size)
+
+
+def has_modseq(least: int) -> Key:
+    """The message has changed at this modification sequence or later (RFC 7162 §3.1.5)."""
+    return Key(Cost.ENTRY, lambda message: message.entry.modseq >= least)
+
+
+def saved_since(moment: int) -> Key:
+    """The message came into the folder at `moment` (UTC epoch seconds) or later (RFC 8514 §4.2)."""
+    return Key(Cost.ENTRY, lambda message: message.entry.save_date >= moment)
+
+
+def saved_before(moment: int) -> Key:
+    """The message came into the folder before `moment`, UTC epoch seconds (RFC 8514 §4.2)."""
+    return Key(Cost.ENTRY, lambda message: message.entry.save_date < moment)
+
+
+def has_email_id(wanted: bytes) -> Key:
+    """The message has this EMAILID (RFC 8474 §6)."""
+    return Key(Cost.ENTRY, lambda message: email_id(message.entry) == wanted)
 
 
 # -- of the summary
@@ -209,30 +235,10 @@ def sent_since(first: date) -> Key:
 
 def _of_day(answer: Callable[[date], bool]) -> Key:
     def answer_envelope(envelope: Envelope) -> bool:
-        day = _day_of(envelope.date or b"")
+        day = day_of(envelope.date or b"")
         return day is not None and answer(day)
 
     return _of_envelope(answer_envelope)
-
-
-_MONTHS: Final = (b"jan", b"feb", b"mar", b"apr", b"may", b"jun", b"jul", b"aug", b"sep", b"oct", b"nov", b"dec")
-_DAY: Final = re.compile(
-    rb"(?<!\d)(\d{1,2})[\s-]{1,9}(%b)[a-z]{0,6}[\s-]{1,9}(\d{2,4})(?!\d)" % b"|".join(_MONTHS), re.IGNORECASE
-)
-
-
-def _day_of(value: bytes) -> date | None:
-    """Read the day out of a Date field's value (RFC 5322 §3.3; years of two and three digits: §4.3)."""
-    match = _DAY.search(value)
-    if match is None:
-        return None
-    year = int(match[3])
-    if len(match[3]) < 4:
-        year += 2000 if year < 50 else 1900
-    try:
-        return date(year, _MONTHS.index(match[2].lower()) + 1, int(match[1]))
-    except ValueError:
-        return None
 
 
 # -- of the content

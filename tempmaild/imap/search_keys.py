@@ -1,18 +1,21 @@
-"""The language of SEARCH: from a command's arguments to a key of `search` (RFC 3501 §6.4.4)."""
+"""The language of SEARCH: from a command's arguments to a key of `search` (RFC 9051 §6.4.4)."""
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
-from datetime import date
 from encodings import aliases, normalize_encoding
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+from tempmaild.core.dates import EPOCH, SECONDS_OF_A_DAY
 from tempmaild.core.flags import ANSWERED, DELETED, DRAFT, FLAGGED, SEEN
 from tempmaild.imap import search
-from tempmaild.imap.replies import Refused
+from tempmaild.imap.replies import UID_REQUIRED, Refused
+from tempmaild.imap.sequence import SAVED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from datetime import date
 
     from tempmaild.imap.grammar import Parser
     from tempmaild.imap.search import Key
@@ -21,24 +24,67 @@ MOST_TEXTS: Final = 100
 """Texts that one search may look for: each takes milliseconds on a large message."""
 
 
-def parse_search(parser: Parser, uids: Sequence[int], now: int) -> Key:
-    """Read the arguments of SEARCH up to the end of the command.
+class Scope(NamedTuple):
+    """What a search is about.
 
-    Args:
+    Attributes:
         uids: of the messages in the session's view, by sequence number, for which sequence sets are read.
         now: UTC epoch seconds, from which OLDER and YOUNGER count.
+        saved: UIDs of the messages that `$` stands for.
+        by_uid_only: whether there are no sequence numbers (RFC 9586).
+        is_utf8: whether texts are in UTF-8 without saying so (RFC 6855 §3).
+    """
+
+    uids: Sequence[int]
+    now: int
+    saved: Sequence[int] = ()
+    by_uid_only: bool = False
+    is_utf8: bool = False
+
+
+class Criteria(NamedTuple):
+    """Which messages a search is to find.
+
+    Attributes:
+        size: how many keys there are in it.
+        with_modseq: whether MODSEQ is one of them.
+    """
+
+    key: Key
+    size: int
+    with_modseq: bool
+
+
+def parse_search(parser: Parser, scope: Scope) -> Criteria:
+    """Read the criteria of SEARCH up to the end of the command; the charset may be left out.
 
     Raises:
         SyntaxProblem: if they are none.
-        Refused: the CHARSET is not known, or there are more than `MOST_TEXTS`.
+        Refused: the charset is not known, there are more than `MOST_TEXTS`, or a sequence number is not allowed.
     """
     codec = "utf-8"
-    if parser.accept(b"CHARSET "):
+    if not scope.is_utf8 and parser.accept(b"CHARSET "):
         codec = _codec(parser.astring())
         parser.space()
-    key = KeyReader(parser, uids, now, codec).keys()
+    return _criteria(parser, scope, codec)
+
+
+def parse_search_in_charset(parser: Parser, scope: Scope) -> Criteria:
+    """Read the criteria of SORT and THREAD, which begin with a charset (RFC 5256 §5), to the end of the command.
+
+    Raises:
+        SyntaxProblem, Refused: as `parse_search`.
+    """
+    codec = _codec(parser.astring())
+    parser.space()
+    return _criteria(parser, scope, codec)
+
+
+def _criteria(parser: Parser, scope: Scope, codec: str) -> Criteria:
+    reader = KeyReader(parser, scope, codec)
+    key = reader.keys()
     parser.end()
-    return key
+    return Criteria(key, reader.count, reader.with_modseq)
 
 
 def _codec(charset: bytes) -> str:
@@ -56,13 +102,19 @@ _CODECS: Final = frozenset(aliases.aliases.values())
 
 
 class KeyReader:
-    """Reads search keys; its methods are the productions of the language, for `_KEYS`."""
+    """Reads search keys; its methods are the productions of the language, for `_KEYS`.
 
-    def __init__(self, parser: Parser, uids: Sequence[int], now: int, codec: str) -> None:
+    Attributes:
+        count: how many keys were read.
+        with_modseq: whether MODSEQ was one of them.
+    """
+
+    def __init__(self, parser: Parser, scope: Scope, codec: str) -> None:
+        self.count = 0
+        self.with_modseq = False
         self._parser = parser
-        self._uids = uids
+        self._scope = scope
         self._codec = codec
-        self._now = now
         self._texts = 0
 
     def keys(self) -> Key:
@@ -74,12 +126,13 @@ class KeyReader:
 
     def key(self) -> Key:
         """Read one key."""
+        self.count += 1
         first = self._parser.peek()
         self._parser.enter()
         if self._parser.accept(b"("):
             key = self.keys()
             self._parser.expect(b")")
-        elif first.isdigit() or first == b"*":
+        elif first.isdigit() or first in (b"*", b"$"):
             key = self.numbers()
         else:
             key = self._named_key()
@@ -107,7 +160,7 @@ class KeyReader:
     def moment(self) -> int:
         """Read an age in seconds; gives the moment that long ago, UTC epoch seconds."""
         self._parser.space()
-        return self._now - self._parser.nz_number()
+        return self._scope.now - self._parser.nz_number()
 
     def date(self) -> date:
         """Read a day."""
@@ -138,14 +191,49 @@ class KeyReader:
 
     def numbers(self) -> Key:
         """Read a set of sequence numbers."""
-        return search.has_number(self._parser.sequence_set().resolve(len(self._uids)))
+        wanted = self._parser.sequence_set()
+        if wanted is SAVED:
+            return self._saved()
+        if self._scope.by_uid_only:
+            raise Refused(*UID_REQUIRED)
+        return search.has_number(wanted.resolve(len(self._scope.uids)))
 
     def uids(self) -> Key:
         """Read a set of UIDs."""
         self._parser.space()
-        highest = self._uids[-1] if self._uids else 0
-        return search.has_uid(self._parser.sequence_set().resolve(highest))
+        wanted = self._parser.sequence_set()
+        if wanted is SAVED:
+            return self._saved()
+        uids = self._scope.uids
+        return search.has_uid(wanted.resolve(uids[-1] if uids else 0))
 
+    def _saved(self) -> Key:
+        return search.is_among(frozenset(self._scope.saved))
+
+    def modseq(self) -> Key:
+        """Read a modification sequence, which may be that of one flag; here flags have none of their own."""
+        self._parser.space()
+        if self._parser.peek() == b'"':
+            if not self._parser.string().lower().startswith(b"/flags/"):
+                self._parser.fail('Expected an entry such as "/flags/\\\\Seen" before this')
+            self._parser.space()
+            if self._parser.atom().upper() not in _ENTRY_TYPES:
+                self._parser.fail("Expected priv, shared or all before this")
+            self._parser.space()
+        self.with_modseq = True
+        return search.has_modseq(self._parser.number(at_most=(1 << 63) - 1))
+
+    def object_id(self) -> bytes:
+        """Read an object identifier (RFC 8474 §7)."""
+        self._parser.space()
+        found = self._parser.atom()
+        if not _OBJECT_ID.fullmatch(found):
+            self._parser.fail("Expected an object identifier before this")
+        return found
+
+
+_ENTRY_TYPES: Final = frozenset({b"PRIV", b"SHARED", b"ALL"})
+_OBJECT_ID: Final = re.compile(rb"[A-Za-z0-9_-]{1,255}")
 
 # -- the keys by name, and what each reads
 
@@ -172,16 +260,23 @@ def _or(reader: KeyReader) -> Key:
 
 def _on(reader: KeyReader) -> Key:
     start = _midnight(reader.date())
-    return search.all_of([search.since(start), search.before(start + _SECONDS_OF_A_DAY)])
+    return search.all_of([search.since(start), search.before(start + SECONDS_OF_A_DAY)])
+
+
+def _saved_on(reader: KeyReader) -> Key:
+    start = _midnight(reader.date())
+    return search.all_of([search.saved_since(start), search.saved_before(start + SECONDS_OF_A_DAY)])
+
+
+def _thread_id(reader: KeyReader) -> Key:
+    # No message has one (RFC 8474 §5.2).
+    reader.object_id()
+    return search.negation(search.everything())
 
 
 def _midnight(day: date) -> int:
     """Give the moment at which a day begins, UTC epoch seconds."""
-    return (day.toordinal() - _EPOCH) * _SECONDS_OF_A_DAY
-
-
-_EPOCH: Final = date(1970, 1, 1).toordinal()
-_SECONDS_OF_A_DAY: Final = 86400
+    return (day.toordinal() - EPOCH) * SECONDS_OF_A_DAY
 
 
 def _constant(key: Key) -> Callable[[KeyReader], Key]:
@@ -205,11 +300,13 @@ _KEYS: Final[dict[bytes, Callable[[KeyReader], Key]]] = {
     b"CC": _addresses("cc"),
     b"DELETED": _constant(search.has_flag(DELETED)),
     b"DRAFT": _constant(search.has_flag(DRAFT)),
+    b"EMAILID": lambda reader: search.has_email_id(reader.object_id()),  # RFC 8474 §6
     b"FLAGGED": _constant(search.has_flag(FLAGGED)),
     b"FROM": _addresses("from_"),
     b"HEADER": _header,
     b"KEYWORD": lambda reader: search.has_keyword(reader.keyword()),
     b"LARGER": lambda reader: search.larger(reader.number()),
+    b"MODSEQ": KeyReader.modseq,  # RFC 7162 §3.1.5
     b"NEW": _constant(search.all_of([_RECENT, _UNSEEN])),
     b"NOT": lambda reader: search.negation(reader.argument()),
     b"OLD": _constant(search.negation(_RECENT)),
@@ -217,6 +314,10 @@ _KEYS: Final[dict[bytes, Callable[[KeyReader], Key]]] = {
     b"ON": _on,
     b"OR": _or,
     b"RECENT": _constant(_RECENT),
+    b"SAVEDATESUPPORTED": _constant(search.everything()),  # RFC 8514 §4.2
+    b"SAVEDBEFORE": lambda reader: search.saved_before(_midnight(reader.date())),
+    b"SAVEDON": _saved_on,
+    b"SAVEDSINCE": lambda reader: search.saved_since(_midnight(reader.date())),
     b"SEEN": _constant(search.has_flag(SEEN)),
     b"SENTBEFORE": lambda reader: search.sent_before(reader.date()),
     b"SENTON": lambda reader: search.sent_on(reader.date()),
@@ -225,6 +326,7 @@ _KEYS: Final[dict[bytes, Callable[[KeyReader], Key]]] = {
     b"SMALLER": lambda reader: search.smaller(reader.number()),
     b"SUBJECT": lambda reader: search.in_envelope("subject", reader.text()),
     b"TEXT": lambda reader: search.in_header_or_body(reader.text()),
+    b"THREADID": _thread_id,
     b"TO": _addresses("to"),
     b"UID": KeyReader.uids,
     b"UNANSWERED": _constant(search.negation(search.has_flag(ANSWERED))),

@@ -16,7 +16,7 @@ class SequenceSet:
     """Numbers as the client wrote them.
 
     Attributes:
-        ranges: pairs of first and last number, in the client's order, `LAST` for `*`.
+        ranges: pairs of first and last number, in the client's order, `LAST` for `*`; none for `SAVED` only.
     """
 
     __slots__ = ("ranges",)
@@ -56,6 +56,10 @@ class SequenceSet:
         for low, high in self.resolve(numbers[-1]):
             found.extend(range(bisect_left(numbers, low), bisect_right(numbers, high)))
         return found
+
+
+SAVED: Final = SequenceSet(())
+"""Stands for `$`: what the last SEARCH found that was to be saved (RFC 9051 §6.4.4.1); the view knows that."""
 
 
 def _ascending(ranges: tuple[tuple[int, int], ...], highest: int) -> Iterable[tuple[int, int]]:

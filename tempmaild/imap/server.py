@@ -27,7 +27,6 @@ def session_factory(
     rules = Rules(
         plaintext=settings.login.plaintext,
         tls_available=settings.tls.certificate is not None,
-        longest_message=settings.smtp.max_message_bytes,
         login_seconds=settings.imap.login_seconds,
         idle_seconds=settings.imap.idle_seconds,
         search_seconds=settings.imap.search_seconds,

@@ -6,20 +6,61 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from tempmaild.errors import MailboxGone, TempmaildError
-from tempmaild.imap import append, auth, enabling, folders, messages, opening, selected
-from tempmaild.imap.dialogue import LOGGED_IN, NOT_LOGGED_IN, Command, Dialogue, State
+from tempmaild.imap import (
+    append,
+    auth,
+    compressing,
+    enabling,
+    folders,
+    messages,
+    metadata,
+    notifying,
+    opening,
+    quota,
+    replacing,
+    searching,
+    selected,
+)
+from tempmaild.imap.dialogue import LOGGED_IN, NEWS, NOT_LOGGED_IN, Command, Dialogue, State
 from tempmaild.imap.grammar import Parser, SyntaxProblem
 from tempmaild.imap.reading import Incoming
-from tempmaild.imap.replies import BAD, GONE, OUR_FAULT, WRONG_CREDENTIALS, Refusal, Refused, refusal_for, tagged
-from tempmaild.net.conversation import Flood, Interruption, LineTooLong, ShuttingDown, TimedOut
+from tempmaild.imap.replies import (
+    BAD,
+    GONE,
+    OUR_FAULT,
+    UID_REQUIRED,
+    WRONG_CREDENTIALS,
+    Refusal,
+    Refused,
+    refusal_for,
+    tagged,
+)
+from tempmaild.net.conversation import Flood, Garbled, Interruption, LineTooLong, ShuttingDown, TimedOut
 
 if TYPE_CHECKING:
     from tempmaild.imap.dialogue import Shared
     from tempmaild.log import Log
     from tempmaild.net.conversation import Peer
 
-_MODULES = (auth, enabling, folders, opening, messages, append, selected)
+_MODULES = (
+    auth,
+    enabling,
+    compressing,
+    folders,
+    metadata,
+    quota,
+    opening,
+    messages,
+    append,
+    replacing,
+    searching,
+    selected,
+    notifying,
+)
 COMMANDS: dict[bytes, Command] = {command.name: command for module in _MODULES for command in module.COMMANDS}
+
+_BY_NUMBER = {name for name in COMMANDS if b"UID " + name in COMMANDS} - {b"EXPUNGE"}
+"""Commands that name messages by their numbers, or are answered with numbers (RFC 9586 §3)."""
 
 MOST_PROBLEMS = 50
 """Commands that a client may get wrong one after the other before it is taken for no mail client."""
@@ -49,10 +90,11 @@ class ImapSession(Dialogue):
     def capabilities(self) -> bytes:
         """Write what this client can use now."""
         if self.logged_in:
-            return _capabilities(LOGGED_IN)
+            # RFC 7889 §3: the limit of the domain, so that it is known only now.
+            return b"%b APPENDLIMIT=%d" % (fixed_capabilities(LOGGED_IN), self.inbox.longest_message)
         starttls = self.shared.rules.tls_available and not self.peer.tls
         return (
-            _capabilities(NOT_LOGGED_IN)
+            fixed_capabilities(NOT_LOGGED_IN)
             + (b" STARTTLS" if starttls else b"")
             + (b" AUTH=PLAIN" if self.takes_passwords else b" LOGINDISABLED")
         )
@@ -63,14 +105,16 @@ class ImapSession(Dialogue):
         try:
             while not self.over:
                 try:
-                    line = await self.next_line()
+                    line = await self.next_line(or_news=self.notifying is not None)
                 except LineTooLong:
                     self.tag = b"*"
                     self.say(self._problem(_TOO_LONG))
                 else:
-                    await self._answer(line)
+                    await self._answer_or_tell(line)
         except Flood:
             self.say(b"* BYE Too much at once\r\n")
+        except Garbled:
+            self.say(b"* BYE This cannot be decompressed\r\n")
         except TimedOut:
             self.say(b"* BYE Waited too long\r\n")
         except ShuttingDown:
@@ -82,6 +126,12 @@ class ImapSession(Dialogue):
                 self.inbox.close()
                 self.log.info("session-end", fetched=self.fetched)
 
+    async def _answer_or_tell(self, line: bytes) -> None:
+        if line is not NEWS:
+            await self._answer(line)
+        elif self.notifying is not None:
+            await self.notifying.tell(expunges=False)
+
     async def _answer(self, line: bytes) -> None:
         """Carry out the command that begins with this line."""
         self.tag = b"*"
@@ -91,9 +141,10 @@ class ImapSession(Dialogue):
             parser = Parser(self.incoming.fragments)
         else:
             parser = Parser((line,))
+        parser.utf8 = self.utf8
         ending = await self._ending(parser)
         if self.view is not None and self.view.news:
-            await self._tell_news()
+            await self.try_to_tell_news(expunges=self._expunges)
         self.say(ending)
         await self.drain()
         if self._problems > MOST_PROBLEMS:
@@ -134,6 +185,8 @@ class ImapSession(Dialogue):
             raise Refused(*_UNKNOWN)
         if self.state not in command.states:
             raise Refused(*_NOT_NOW)
+        if name in _BY_NUMBER and b"UIDONLY" in self.enabled:
+            raise Refused(*UID_REQUIRED)
         if command.private and not self.takes_passwords:
             raise Refused(*_TLS_FIRST)
         self._expunges = command.expunges
@@ -156,17 +209,9 @@ class ImapSession(Dialogue):
             ending += b"* BYE Too many failed logins\r\n"
         return ending
 
-    async def _tell_news(self) -> None:
-        """Tell the news of the selected folder; if that fails, the next command will."""
-        try:
-            await self.tell_news(expunges=self._expunges)
-        except (Interruption, MailboxGone):
-            raise
-        except Exception as error:  # the command was carried out and has to be answered
-            self.log.failure("news-failed", error)
-
 
 @lru_cache(maxsize=8)
-def _capabilities(states: tuple[State, ...]) -> bytes:
+def fixed_capabilities(states: tuple[State, ...]) -> bytes:
+    """Write the capabilities that every client has in these states."""
     named = [c.capability for c in COMMANDS.values() if c.capability and not set(c.states).isdisjoint(states)]
-    return b" ".join([b"IMAP4rev1", b"LITERAL+", *named])
+    return b" ".join([b"IMAP4rev1", b"IMAP4rev2", b"LITERAL+", *named])

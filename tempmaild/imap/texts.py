@@ -37,12 +37,13 @@ class Texts:
 
     @cached_property
     def header(self) -> str:
-        """The message's own header, one field a line."""
-        return _header(self._content, self._root)
+        """All header fields, one a line: the message's own, those of its parts and of embedded messages."""
+        # RFC 9051 §6.4.4: TEXT looks at "MIME header fields" too, and BODY at no fields at all.
+        return "\n".join(_headers(self._content, self._root))
 
     @cached_property
     def body(self) -> list[str]:
-        """The text parts, those of embedded messages too, and the headers of embedded messages."""
+        """The text parts, those of embedded messages too, and what machines say of messages."""
         return list(_body(self._content, self._root))
 
 
@@ -55,10 +56,15 @@ def _header(content: bytes, part: Part) -> str:
     )
 
 
+def _headers(content: bytes, part: Part) -> Iterator[str]:
+    yield _header(content, part)
+    for child in part.children:
+        yield from _headers(content, child)
+
+
 def _body(content: bytes, part: Part) -> Iterator[str]:
-    if part.media_type == b"text":
+    # Such as message/delivery-status, which is text too.
+    if part.media_type == b"text" or (part.media_type == b"message" and not part.is_message):
         yield folded(decoded_text(content, part))
-    elif part.is_message:
-        yield _header(content, part.children[0])
     for child in part.children:
         yield from _body(content, child)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import secrets
+import socket
 import time
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -19,6 +20,7 @@ from zope.interface import implementer
 
 from tempmaild.errors import Banned, TooFast
 from tempmaild.net.conversation import (
+    Compress,
     Drain,
     Input,
     Interruption,
@@ -29,6 +31,7 @@ from tempmaild.net.conversation import (
     Take,
     TimedOut,
 )
+from tempmaild.net.deflate import Deflate
 from tempmaild.net.proxy import ProxyHeader
 
 if TYPE_CHECKING:
@@ -44,6 +47,10 @@ if TYPE_CHECKING:
 
 _MOST_UNREAD_INPUT = 1 << 16
 """Octets that may wait while a session is busy; beyond, the client is not read from."""
+_TURN = 0.01
+"""Seconds after which a client that has sent many commands at once lets others have their turn."""
+_AT_REST = 10.0
+"""Seconds of silence after which a compressed connection needs less memory."""
 _PROXY_PATIENCE = 10.0
 _HANDSHAKE_PATIENCE = 60.0
 _STALLED = 300.0
@@ -88,9 +95,9 @@ class Connection(Protocol):
     """Carries one session: runs its coroutine until it waits, and goes on when it can."""
 
     __slots__ = (
-        "_address", "_at_end", "_conversation", "_finished", "_input", "_listener", "_network", "_output_stalls",
-        "_reading", "_running", "_service", "_session", "_since", "_stopping", "_tls", "_waits_for", "connected",
-        "transport",
+        "_address", "_answered", "_at_end", "_conversation", "_deflate", "_finished", "_input", "_listener",
+        "_network", "_output_stalls", "_reading", "_running", "_service", "_session", "_since", "_stopping", "_tls",
+        "_turn_is_over", "_waits_for", "connected", "transport",
     )  # fmt: skip
 
     transport: Any
@@ -104,7 +111,8 @@ class Connection(Protocol):
         self._waits_for: object = None
         self._since = 0.0
         self._running = self._at_end = self._finished = self._stopping = False
-        self._output_stalls = self._tls = False
+        self._output_stalls = self._tls = self._turn_is_over = self._answered = False
+        self._deflate: Deflate | None = None
         self._reading = True
         self._network: str | None = None
 
@@ -121,11 +129,24 @@ class Connection(Protocol):
         """Take what the client sent."""
         if self._finished:
             return
-        self._input.append(data)
-        if isinstance(self._waits_for, Take) and not self._output_stalls:
+        unread = self._input if self._deflate is None else self._deflate
+        unread.append(data)
+        if self._may_take:
+            self._answered = False
             self._run()
-        elif len(self._input) > _MOST_UNREAD_INPUT:
+            if not self._answered and self._may_take:
+                self._acknowledge()
+        elif len(unread) > _MOST_UNREAD_INPUT:
             self._read(False)
+
+    def _acknowledge(self) -> None:
+        """Have the kernel tell the client at once that its octets are here, for no answer does.
+
+        Many clients send a literal and the end of its line apart. Their kernel keeps the second piece until the first
+        is acknowledged (RFC 896), which ours would do after 40 ms.
+        """
+        if self._address:
+            self.transport.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
     def handshakeCompleted(self) -> None:
         """Go on with TLS."""
@@ -143,7 +164,7 @@ class Connection(Protocol):
         """The client has caught up."""
         self._output_stalls = False
         self._since = time.monotonic()
-        if isinstance(self._waits_for, (Drain, Take)):
+        if isinstance(self._waits_for, Drain) or self._may_take:
             self._run()
 
     def stopProducing(self) -> None:
@@ -154,7 +175,7 @@ class Connection(Protocol):
         self._at_end = True
         if self._finished:
             self.transport.loseConnection()
-        elif isinstance(self._waits_for, Take) and not self._output_stalls:
+        elif self._may_take:
             self._finish()
 
     def writeConnectionLost(self) -> None:
@@ -182,8 +203,11 @@ class Connection(Protocol):
         elif self._output_stalls or isinstance(self._waits_for, (Drain, StartTls)):
             if waited > (_HANDSHAKE_PATIENCE if isinstance(self._waits_for, StartTls) else _STALLED):
                 self.transport.abortConnection()
-        elif isinstance(self._waits_for, Take) and waited > self._waits_for.allowance():
-            self._run(TimedOut())
+        elif isinstance(self._waits_for, Take):
+            if waited > self._waits_for.allowance():
+                self._run(TimedOut())
+            elif self._deflate is not None and waited > _AT_REST:
+                self._deflate.rest()
 
     def stop(self) -> None:
         """Say goodbye as soon as nothing is under way."""
@@ -222,8 +246,13 @@ class Connection(Protocol):
         if not self._service.implicit_tls:
             self.transport.write(self._service.turned_away)
 
+    @property
+    def _may_take(self) -> bool:
+        """Whether the session waits for input, and gets it as it comes."""
+        return isinstance(self._waits_for, Take) and not (self._output_stalls or self._turn_is_over)
+
     def _wake(self) -> None:
-        if isinstance(self._waits_for, Take) and not self._running:
+        if self._may_take and not self._running:
             self._run()
 
     def _run(self, interruption: BaseException | None = None) -> None:
@@ -248,9 +277,19 @@ class Connection(Protocol):
         elif not isinstance(effect, Take):
             # This is the first step, or what was waited for has happened.
             effect = self._conversation.send(None)
+        end_of_turn = time.monotonic() + _TURN
         while isinstance(effect, Take) and (following := self._take(effect)) is not None:
             effect = following
+            if isinstance(effect, Take) and time.monotonic() > end_of_turn:
+                self._turn_is_over = True
+                self._listener.call_later(0, self._next_turn)
+                break
         self._wait_for(effect)
+
+    def _next_turn(self) -> None:
+        self._turn_is_over = False
+        if self._may_take:
+            self._run()
 
     def _take(self, effect: Take[Any]) -> object | None:
         """Give the session what it waits for; what it awaits next, None when the input is not there."""
@@ -261,6 +300,9 @@ class Connection(Protocol):
             return None
         try:
             result = effect.take(self._input)
+            if result is None and self._deflate is not None and self._deflate.waiting:
+                self._input.append(self._deflate.unpack())
+                return effect
         except Exception as error:
             following = self._conversation.throw(error)
         else:
@@ -273,13 +315,13 @@ class Connection(Protocol):
             self._waits_for = effect
             self._since = time.monotonic()
         if isinstance(effect, Take):
-            # While the output stalls, there may be input that was not looked at.
-            if self._at_end and not self._output_stalls:
-                self._finish()
-            elif not self._reading and not self._output_stalls:
-                self._read(True)
+            # While the output stalls, or others have their turn, there may be input that was not looked at.
+            if self._may_take:
+                self._wait_for_input()
         elif isinstance(effect, StartTls):
             self._start_tls()
+        elif isinstance(effect, Compress):
+            self._compress()
         elif isinstance(effect, Deferred):
             effect.addBoth(self._happened)
         elif isinstance(effect, Pause):
@@ -287,6 +329,12 @@ class Connection(Protocol):
         elif isinstance(effect, Drain) and not self._output_stalls:
             # Others have their turn first: a client that takes everything at once must not have the reactor alone.
             self._listener.call_later(0, self._resume_drained, effect)
+
+    def _wait_for_input(self) -> None:
+        if self._at_end:
+            self._finish()
+        elif not self._reading:
+            self._read(True)
 
     def _happened(self, result: object) -> None:
         if not self._finished:
@@ -307,13 +355,21 @@ class Connection(Protocol):
             # A proxy may send the beginning of the handshake together with its header.
             self.transport.protocol.dataReceived(early)
 
+    def _compress(self) -> None:
+        self._deflate = Deflate()
+        # What came early can only be compressed already.
+        self._deflate.append(self._input.take_all())
+        self._listener.call_later(0, self._happened, None)
+
     def _flush(self) -> None:
         session = self._session
         if session is None or not session.output:
             return
         data = b"".join(session.output)
         session.output.clear()
-        self._write(data)
+        if not data:
+            return
+        self._write(data if self._deflate is None else self._deflate.pack(data))
 
     def _write(self, data: bytes) -> None:
         """Write at once what the socket takes, and leave the rest to the transport.
@@ -321,6 +377,7 @@ class Connection(Protocol):
         The transport by itself would ask the reactor first whether the socket is writable: two system calls and a
         turn of the reactor for each answer, when nearly every answer fits.
         """
+        self._answered = True
         transport = self.transport
         if not (self._tls or transport.dataBuffer or transport._tempDataBuffer):  # noqa: SLF001
             written = transport.writeSomeData(data)
@@ -342,7 +399,7 @@ class Connection(Protocol):
         self.transport.unregisterProducer()
         if not (self._reading or self._at_end):
             self._read(True)
-        if self._input and not self._tls and not self._at_end:
+        if (self._input or self._deflate) and not self._tls and not self._at_end:
             self.transport.loseWriteConnection()
         else:
             self.transport.loseConnection()

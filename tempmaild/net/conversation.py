@@ -46,6 +46,10 @@ class TimedOut(Interruption):
     """The client was too slow. Say goodbye."""
 
 
+class Garbled(Interruption):
+    """What the client sent cannot be unpacked, and nothing after it. Say goodbye."""
+
+
 class ShuttingDown(Interruption):
     """The daemon stops. Say goodbye."""
 
@@ -301,6 +305,12 @@ class DotData(Take[bytes]):
 
 class StartTls(Effect[None]):
     """Say what is to be said, forget all input, and go on when the TLS handshake is done."""
+
+    __slots__ = ()
+
+
+class Compress(Effect[None]):
+    """Say what is to be said; whatever either side sends from then on is compressed (`net.deflate`)."""
 
     __slots__ = ()
 

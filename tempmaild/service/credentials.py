@@ -10,7 +10,7 @@ from tempmaild.core import address as addresses
 from tempmaild.core.mailbox import Credential
 from tempmaild.core.sealing import wrap
 from tempmaild.errors import CredentialRefused, InvalidValue, NoSuchDomain, NoSuchMailbox
-from tempmaild.service.lifetimes import OWNER
+from tempmaild.service.inbox import OWNER
 from tempmaild.service.passwords import check_allowed, new_secret
 from tempmaild.store.mailboxes import AddCredential, NewCredential, RevokeCredential
 

@@ -2,47 +2,64 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+import re
+from bisect import bisect_left
+from operator import attrgetter
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import msgspec
 
 from tempmaild.core.flags import DELETED
-from tempmaild.core.mailbox import FOLDER_SEPARATOR, INBOX, Changes
+from tempmaild.core.mailbox import FOLDER_SEPARATOR, INBOX, WHOLE_MAILBOX, NewMessage
 from tempmaild.errors import (
+    CredentialRefused,
     FolderExists,
     FolderRefused,
+    MailboxFull,
     MailboxGone,
     MaildropLocked,
     MessageDamaged,
     MessageTooLarge,
+    MetadataTooLarge,
     NoSuchFolder,
     NoSuchMailbox,
     ReadOnly,
     StoreFailed,
 )
 from tempmaild.service.content import normalised
-from tempmaild.store.lifetimes import UseMailbox
+from tempmaild.store.lifetimes import ExtendMailbox, UseMailbox
 from tempmaild.store.mailboxes import CreateFolder, DeleteFolder, RenameFolder, Subscribe
-from tempmaild.store.messages import Append, ChangeFlags, Copy, ExpireRead, Move, Remove
+from tempmaild.store.messages import Append, ChangeFlags, Copy, ExpireRead, Move, Remove, Replace
+from tempmaild.store.metadata import SetMetadata
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from tempmaild.core.flags import FlagChange, Flags
-    from tempmaild.core.mailbox import Entry, Folder, Mailbox, Placement
+    from tempmaild.core.mailbox import Changes, Entry, Folder, Placement
     from tempmaild.core.sealing import Opener
     from tempmaild.core.summary import Summary
     from tempmaild.service.logins import Logins
+    from tempmaild.service.unlocking import Unlocked
     from tempmaild.store.messages import FlagResult
-    from tempmaild.store.queries import Lock, Queries, Sealed
+    from tempmaild.store.queries import Queries, Sealed
     from tempmaild.store.transaction import Change
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 _LONGEST_FOLDER_NAME = 255
 _DEEPEST_FOLDER = 20
+_POSSIBLE_NAME = re.compile("[^\\0-\\x1f*%\\x7f-\\x9f\\u2028\\u2029\\ud800-\\udfff]*").fullmatch
+"""RFC 9051 §5.1 wants Net-Unicode without control characters and separators of lines and paragraphs."""
 _MANY = 2000
-"""Entries of a folder from which on listing them is no longer done between two other things."""
+"""Entries of a folder from which on listing them, all or the changed ones, is not done between two other things."""
+
+OWNER = "owner"
+"""Whom the audit log names for what somebody does with the secret of the mailbox."""
+
+LARGEST_METADATA = 16 << 10
+"""Octets of a value; RFC 5464 §4.1 wants at least 1,024."""
 
 _SMALL = 16 << 10
 """Octets of a message that a session may keep because it was asked for last."""
@@ -73,17 +90,19 @@ class Inbox:
 
     Attributes:
         expires_at: as far as is known here; UTC epoch seconds. It may have been put off since.
+        longest_message: octets that a message may have which is put into it.
         messages_end: whether messages may end before the mailbox does.
     """
 
-    def __init__(self, logins: Logins, mailbox: Mailbox, lock: Lock, opener: Opener | None, generation: int) -> None:
-        self.mailbox = mailbox
-        self.read_only = lock.read_only
+    def __init__(self, logins: Logins, unlocked: Unlocked, generation: int) -> None:
+        mailbox = self.mailbox = unlocked.mailbox
+        self.read_only = unlocked.lock.read_only
         self.expires_at = mailbox.expires_at
         lifetime = mailbox.lifetime
         self.messages_end = bool(lifetime.retention) or lifetime.after_reading is not None
-        self._lock = lock
-        self._opener = opener
+        self.longest_message = min(logins.longest_message, unlocked.largest_message or logins.longest_message)
+        self._lock = unlocked.lock
+        self._opener = unlocked.opener
         self._logins = logins
         self._access = logins.access
         self._queries = logins.queries
@@ -91,11 +110,13 @@ class Inbox:
         self._use_noted = float("-inf")
         self._last = LastMessage()
         self._watched: tuple[int, Callable[[], None]] | None = None
+        self._watched_besides: tuple[tuple[int, Callable[[], None]], ...] = ()
         self._has_maildrop = False
 
     def close(self) -> None:
         """Forget the login: end watching, give the maildrop back. May be called more than once."""
         self._end_watching()
+        self.watch_besides((), self.close)
         if self._has_maildrop:
             self._logins.locked_maildrops.discard(self.mailbox.id)
             self._has_maildrop = False
@@ -128,6 +149,27 @@ class Inbox:
             # It may have been destroyed or shortened meanwhile, and it may have been extended.
             await self._check_exists()
 
+    async def ending(self) -> int:
+        """Give when the mailbox expires as things are now, in UTC epoch seconds."""
+        await self._check_exists()
+        return self.expires_at
+
+    async def extend(self, until: int) -> int:
+        """Put off the end of the mailbox as far as its owner may; when it expires now, in UTC epoch seconds.
+
+        Raises:
+            CredentialRefused: this is not the owner's secret.
+            NotExtendable: it does not end before that time, or may not end so late.
+        """
+        if not await self.is_owners():
+            raise CredentialRefused("only the owner's secret may do this")
+        try:
+            change = ExtendMailbox(self.mailbox.id, until, bounded=True, actor=OWNER)
+            self.expires_at = await self._access.write(change)
+        except NoSuchMailbox:
+            raise MailboxGone(self.mailbox.address) from None
+        return self.expires_at
+
     async def is_owners(self) -> bool:
         """Tell whether the secret is the owner's, not a further one."""
         await self.check_alive()
@@ -159,8 +201,8 @@ class Inbox:
         (folder,) = await self._without_ended([folder])
         return folder
 
-    async def create_folder(self, name: str) -> Folder:
-        """Make a folder, and those above it that are missing.
+    async def create_folder(self, name: str, special_use: str = "") -> Folder:
+        """Make a folder, and those above it that are missing; `special_use` is "" or one of `SPECIAL_USES`.
 
         Raises:
             FolderExists: it is there.
@@ -169,7 +211,7 @@ class Inbox:
         """
         await self._check_writable()
         try:
-            return await self._access.write(CreateFolder(self.mailbox.id, _new_folder_name(name)))
+            return await self._access.write(CreateFolder(self.mailbox.id, _new_folder_name(name), special_use))
         except NoSuchMailbox:
             raise MailboxGone(self.mailbox.address) from None
 
@@ -200,13 +242,66 @@ class Inbox:
         await self._write(RenameFolder(self.mailbox.id, old, new))
 
     async def subscribe(self, name: str, subscribed: bool) -> None:
-        """Put a folder on the owner's list, or take it off.
+        """Put a folder on the owner's list, or take a name off, whether it is on it or not (RFC 9051 §6.3.8).
 
         Raises:
-            NoSuchFolder: it is not there.
+            NoSuchFolder: it is to be put on the list and is not there.
         """
         await self._check_writable()
-        await self._write(Subscribe(self.mailbox.id, _folder_name(name), subscribed))
+        try:
+            await self._write(Subscribe(self.mailbox.id, _folder_name(name), subscribed))
+        except NoSuchFolder:
+            if subscribed:
+                raise
+
+    async def lost_subscriptions(self) -> list[str]:
+        """Give the names on the owner's list that have no folder."""
+        await self.check_alive()
+        return await self._access.read(self._queries.lost_subscriptions, self.mailbox.id)
+
+    async def deleted(self, folder_id: int) -> tuple[int, int]:
+        r"""Give the number and the octets of those messages of a folder that are \Deleted."""
+        await self.check_alive()
+        return await self._access.read_long(self._queries.deleted, folder_id, self._now())
+
+    # Metadata
+
+    async def metadata(self, folder_id: int = WHOLE_MAILBOX) -> dict[str, bytes]:
+        """Give what is kept with a folder, or with the whole mailbox, by name.
+
+        Raises:
+            MessageDamaged: a value cannot be read, because it was damaged or tampered with.
+        """
+        await self.check_alive()
+        kept = await self._access.read(self._queries.metadata, self.mailbox.id, folder_id)
+        return {name: sealed.content(self._opener) for name, sealed in sorted(kept.items())}
+
+    async def set_metadata(
+        self, folder_id: int, values: Mapping[str, bytes | None], special_use: str | None = None
+    ) -> None:
+        """Keep values by name with a folder, or with the whole mailbox (`WHOLE_MAILBOX`), all or none.
+
+        Args:
+            values: None deletes.
+            special_use: what the folder is for from now on, "" or one of `SPECIAL_USES`; None leaves that as it is.
+
+        Raises:
+            NoSuchFolder: the folder was deleted.
+            TooMuchMetadata: there would be too many values.
+            MetadataTooLarge: one has more octets than `LARGEST_METADATA`.
+            DiskFull: the disk is.
+        """
+        await self._check_writable()
+        if any(value is not None for value in values.values()):
+            self._logins.room.check()
+        if any(value is not None and len(value) > LARGEST_METADATA for value in values.values()):
+            raise MetadataTooLarge(f"more than {LARGEST_METADATA} octets")
+        mailbox = self.mailbox
+        change = SetMetadata(mailbox.id, folder_id, tuple(values.items()), mailbox.public_key, special_use)
+        try:
+            await self._write(change)
+        except NoSuchMailbox:
+            raise MailboxGone(mailbox.address) from None
 
     # Messages of a folder
 
@@ -232,16 +327,32 @@ class Inbox:
         Raises:
             NoSuchFolder: it was deleted.
         """
+        few = await self._read_since(self._queries.few_changes, folder_id, since, _MANY)
+        if few is None:
+            changes = await self._access.read_long(self._queries.changes, folder_id, since)
+        else:
+            changes = few
+        if self.messages_end and (ended := {entry.uid for entry in changes.changed if self.has_ended(entry)}):
+            changed = tuple(entry for entry in changes.changed if entry.uid not in ended)
+            gone = tuple(sorted(ended.union(changes.gone)))
+            changes = msgspec.structs.replace(changes, changed=changed, gone=gone)
+        return changes
+
+    async def gone(self, folder_id: int, since: int) -> tuple[int, ...] | None:
+        """Give the UIDs expunged since a modification sequence, ascending; None when that is too long ago to tell.
+
+        Raises:
+            NoSuchFolder: it was deleted.
+        """
+        return await self._read_since(self._queries.gone, folder_id, since)
+
+    async def _read_since(self, query: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         await self.check_alive()
         try:
-            changes = await self._access.read(self._queries.changes, folder_id, since)
+            return await self._access.read(query, *args, **kwargs)
         except NoSuchFolder:
             await self._check_exists()
             raise
-        if self.messages_end and (ended := {entry.uid for entry in changes.changed if self.has_ended(entry)}):
-            changed = tuple(entry for entry in changes.changed if entry.uid not in ended)
-            changes = Changes(changed, tuple(sorted(ended.union(changes.gone))), changes.highest_modseq)
-        return changes
 
     async def summaries(self, folder_id: int, uids: Sequence[int]) -> dict[int, Summary | None]:
         """Give the summaries of those messages that are still there; ask for at most 500 at once.
@@ -315,35 +426,66 @@ class Inbox:
         await self._check_writable()
         return await self._write(ChangeFlags(folder_id, tuple(uids), change, flags, unchanged_since))
 
-    async def append(self, folder_name: str, content: bytes, flags: Flags, internal_date: int | None) -> Placement:
-        """Put a message into a folder; bare CR and LF become CRLF.
+    async def check_append(self, folder_name: str, replaces_in: int = 0) -> Folder:
+        """Look whether a message could be put into a folder, before it is there; gives the folder.
 
         Args:
-            internal_date: UTC epoch seconds, None for now.
+            replaces_in: id of the folder in which it takes the place of another one; 0 for none.
 
         Raises:
             NoSuchFolder: there is no such folder.
-            MessageTooLarge: it has more octets than a message may have.
+            MailboxFull: it holds as many messages as it may.
             DiskFull: the disk is.
         """
+        folder = await self._appendable(folder_name)
+        most = self.mailbox.lifetime.messages
+        if most and folder.messages - (folder.id == replaces_in) >= most:
+            raise MailboxFull(f"a folder of it holds at most {most} messages")
+        return folder
+
+    async def append(self, folder_name: str, content: bytes, flags: Flags, internal_date: int | None) -> Placement:
+        """Put one message into a folder; see `append_all`."""
+        return await self.append_all(folder_name, [NewMessage(content, flags, internal_date)])
+
+    async def append_all(self, folder_name: str, messages: Sequence[NewMessage]) -> Placement:
+        """Put messages into a folder, all or none; bare CR and LF become CRLF.
+
+        Raises:
+            NoSuchFolder: there is no such folder.
+            MessageTooLarge: one has more octets than a message may have.
+            MailboxFull: the folder cannot hold so many.
+            DiskFull: the disk is.
+        """
+        folder = await self._appendable(folder_name)
+        return await self._write(await self._append(folder, messages))
+
+    async def replace(self, folder_id: int, uid: int, to_name: str, message: NewMessage) -> Placement | None:
+        """Put a message into the folder `to_name` and remove another one, as one change (RFC 8508 §3).
+
+        None when that one is gone; then nothing is changed. Raises what `append_all` does.
+        """
+        folder = await self._appendable(to_name)
+        return await self._write(Replace(await self._append(folder, [message]), folder_id, uid))
+
+    async def _appendable(self, folder_name: str) -> Folder:
         await self._check_writable()
         self._logins.room.check()
-        folder = await self.folder(folder_name)
-        if len(content) > self._logins.longest_message:
-            raise MessageTooLarge(f"{len(content)} octets")
-        content = await normalised(self._access, content)
-        mailbox = self.mailbox
-        return await self._write(
-            Append(
-                folder.id,
-                content,
-                flags,
-                internal_date,
-                mailbox.public_key,
-                mailbox.lifetime.messages,
-                mailbox.lifetime.retention,
-            )
+        return await self.folder(folder_name)
+
+    async def _append(self, folder: Folder, messages: Sequence[NewMessage]) -> Append:
+        return Append(
+            folder.id,
+            tuple([await self._normalised(message) for message in messages]),
+            self.mailbox.public_key,
+            self.mailbox.lifetime.messages,
+            self.mailbox.lifetime.retention,
         )
+
+    async def _normalised(self, message: NewMessage) -> NewMessage:
+        if len(message.content) > self.longest_message:
+            raise MessageTooLarge(f"{len(message.content)} octets")
+        content = await normalised(self._access, message.content, binary=message.binary)
+        return msgspec.structs.replace(message, content=content)
 
     async def copy(self, folder_id: int, uids: Sequence[int], to_name: str) -> Placement:
         """Copy messages with their flags and dates, all or none.
@@ -389,6 +531,18 @@ class Inbox:
         r"""Give the first UID that no session was told to be \\Recent; from now on it was."""
         return self._logins.recents.claim(folder.id, folder.uid_next)
 
+    def first_recent(self, folder: Folder) -> int:
+        r"""Give the first UID that no session was told to be \\Recent; it stays so."""
+        return self._logins.recents.first(folder.id)
+
+    async def count_recent(self, folder: Folder) -> int:
+        r"""Count the messages that no session was told to be \\Recent."""
+        first = self.first_recent(folder)
+        if first >= folder.uid_next:
+            return 0
+        entries = await self.entries(folder)
+        return len(entries) - bisect_left(entries, first, key=attrgetter("uid"))
+
     def watch(self, folder_id: int, notice: Callable[[], None]) -> None:
         """Call `notice` after each commit that changes the folder, in place of what was watched before; 0 ends it."""
 
@@ -400,6 +554,18 @@ class Inbox:
         if folder_id:
             self._logins.hub.watch(folder_id, forget_and_notice)
             self._watched = (folder_id, forget_and_notice)
+
+    def watch_besides(self, ids: Iterable[int], notice: Callable[[], None]) -> None:
+        """Call `notice` after each commit that changes one of these folders, in place of those watched so before.
+
+        For the id of the mailbox it is called after folders were made, renamed, deleted, subscribed to or no longer.
+        """
+        hub = self._logins.hub
+        for watched in self._watched_besides:
+            hub.unwatch(*watched)
+        self._watched_besides = tuple((watched_id, notice) for watched_id in ids)
+        for watched in self._watched_besides:
+            hub.watch(*watched)
 
     def forget(self) -> None:
         """Keep nothing in memory that can be read again, while the session is idle."""
@@ -480,12 +646,12 @@ def _folder_name(name: str) -> str:
     if "\0" in name:
         # No folder has it, and PostgreSQL has no way to ask for it.
         raise NoSuchFolder(name)
-    return INBOX if name.upper() == INBOX else name
+    return INBOX if name.isascii() and name.upper() == INBOX else name
 
 
 def _new_folder_name(name: str) -> str:
-    if any(ord(c) < 32 or c in "*%\x7f" for c in name):
-        raise FolderRefused("the name has wildcards or control characters")
+    if not _POSSIBLE_NAME(name):
+        raise FolderRefused("the name has wildcards, control characters or line separators")
     levels = name.split(FOLDER_SEPARATOR)
     levels[0] = _folder_name(levels[0])
     name = FOLDER_SEPARATOR.join(levels)

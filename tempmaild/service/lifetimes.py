@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING
 
 from tempmaild.core.lifetime import FOREVER
 from tempmaild.errors import CredentialRefused, MailboxGone, NoSuchMailbox
+from tempmaild.service.inbox import OWNER
 from tempmaild.store.lifetimes import ExtendMailbox
 
 if TYPE_CHECKING:
     from tempmaild.service.inbox import Inbox
     from tempmaild.service.mailboxes import Mailboxes
     from tempmaild.store.access import Access
-
-OWNER = "owner"
-"""Whom the audit log names for what somebody does with the secret of the mailbox."""
 
 
 class Lifetimes:
@@ -49,11 +47,7 @@ class Lifetimes:
             MailboxGone: its time is over.
             NotExtendable: it does not end before that time, or may not end so late.
         """
-        await self._check_owner(inbox)
-        try:
-            return await self._access.write(ExtendMailbox(inbox.mailbox.id, until, bounded=True, actor=OWNER))
-        except NoSuchMailbox:
-            raise MailboxGone(inbox.mailbox.address) from None
+        return await inbox.extend(until)
 
     async def destroy_own(self, inbox: Inbox) -> int:
         """Destroy the mailbox at once; the number of messages it had.
@@ -62,12 +56,9 @@ class Lifetimes:
             CredentialRefused: this is not the owner's secret.
             MailboxGone: its time is over.
         """
-        await self._check_owner(inbox)
+        if not await inbox.is_owners():
+            raise CredentialRefused("only the owner's secret may do this")
         try:
             return await self._mailboxes.destroy(inbox.mailbox, OWNER)
         except NoSuchMailbox:
             raise MailboxGone(inbox.mailbox.address) from None
-
-    async def _check_owner(self, inbox: Inbox) -> None:
-        if not await inbox.is_owners():
-            raise CredentialRefused("only the owner's secret may do this")

@@ -39,6 +39,10 @@ class Recents:
             self._claimed.popitem(last=False)
         return first
 
+    def first(self, folder_id: int) -> int:
+        """Give the first UID that is recent for who asks next."""
+        return self._claimed.get(folder_id, 1)
+
 
 class Listings:
     """The entries of folders that were opened last, shared by all sessions.
@@ -115,7 +119,7 @@ class Logins:
         """
         generation = self.generation
         unlocked = await self._unlocker.unlock(name, secret)
-        inbox = Inbox(self, unlocked.mailbox, unlocked.lock, unlocked.opener, generation)
+        inbox = Inbox(self, unlocked, generation)
         try:
             await inbox.use()
         except MailboxGone:

@@ -35,11 +35,13 @@ class Unlocked(Struct, frozen=True):
 
     Attributes:
         opener: opens its mail; None where nothing is sealed.
+        largest_message: octets that a message to its domain may have; 0 for what the settings say.
     """
 
     mailbox: Mailbox
     lock: Lock
     opener: Opener | None
+    largest_message: int = 0
 
 
 class Unlocker:
@@ -97,7 +99,8 @@ class Unlocker:
         lock = opened[0]
         if lock.salt is not None:
             self.passwords.remember(secret, lock.salt, keys)
-        return Unlocked(mailbox, lock, _opener(mailbox, lock, keys))
+        largest = domain.policy.largest_message if domain else 0
+        return Unlocked(mailbox, lock, _opener(mailbox, lock, keys), largest)
 
     async def _keys(self, address: str, secret: str, domain: Domain | None) -> Keys:
         if domain is None or not domain.policy.passwords or secrets.is_code(secret):

@@ -64,7 +64,10 @@ def insert_mailbox(
     insert_folders(
         transaction,
         [
-            folder_row(inbox_id if name == INBOX else transaction.next_id(), mailbox.id, name, uid_validity, use)
+            folder_row(
+                *(inbox_id if name == INBOX else transaction.next_id(), mailbox.id, name, uid_validity, use),
+                subscribed=True,
+            )
             for name, use in _FIRST_FOLDERS
         ],
     )
@@ -89,10 +92,10 @@ def insert_folders(transaction: Transaction, rows: Sequence[tuple[object, ...]])
 
 
 def folder_row(
-    folder_id: int, mailbox_id: int, name: str, uid_validity: int, special_use: str = ""
+    folder_id: int, mailbox_id: int, name: str, uid_validity: int, special_use: str = "", *, subscribed: bool = False
 ) -> tuple[object, ...]:
     """Make the row of an empty folder."""
-    return (folder_id, mailbox_id, name, uid_validity, special_use, True)
+    return (folder_id, mailbox_id, name, uid_validity, special_use, subscribed)
 
 
 def open_mailboxes(transaction: Transaction, recipients: Iterable[Recipient]) -> dict[str, int]:

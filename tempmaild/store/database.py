@@ -68,7 +68,7 @@ _POSTGRES_OPTIONS: dict[str, Any] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 30_000,
 }
-_EMPTIED = {"main": ("content", "summary"), "keys": ("keys.wrapped_key",)}
+_EMPTIED = {"main": ("content", "summary", "metadata"), "keys": ("keys.wrapped_key",)}
 """Tables of each schema in which PostgreSQL keeps what was deleted until they are vacuumed."""
 _LONGEST_PAYLOAD = 7999
 """Octets that a NOTIFY can carry."""

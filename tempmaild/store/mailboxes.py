@@ -534,9 +534,10 @@ class CreateFolder(Struct, frozen=True):
 
     mailbox_id: int
     name: str
+    special_use: str = ""
 
     def apply(self, transaction: Transaction) -> Folder:
-        """Make it.
+        """Make it; it is subscribed only if its name was all the time.
 
         Raises:
             NoSuchMailbox: the mailbox is gone.
@@ -552,11 +553,13 @@ class CreateFolder(Struct, frozen=True):
         if len(names) + len(missing) > _MOST_FOLDERS:
             raise TooManyFolders(self.name)
         uid_validity = transaction.new_uid_validity()
-        rows = [folder_row(transaction.next_id(), self.mailbox_id, name, uid_validity) for name in missing]
+        folder_id = transaction.next_id()
+        rows = [folder_row(transaction.next_id(), self.mailbox_id, name, uid_validity) for name in missing[:-1]]
+        rows.append(folder_row(folder_id, self.mailbox_id, self.name, uid_validity, self.special_use))
         insert_folders(transaction, rows)
-        folder_id = rows[-1][0]
-        assert isinstance(folder_id, int)
-        return Folder(folder_id, self.mailbox_id, self.name, uid_validity, 1, 1, "", subscribed=True)
+        subscribed = self.name in _find_subscriptions(transaction, self.mailbox_id)
+        transaction.folders_changed(self.mailbox_id)
+        return Folder(folder_id, self.mailbox_id, self.name, uid_validity, 1, 1, self.special_use, subscribed)
 
 
 class DeleteFolder(Struct, frozen=True):
@@ -572,21 +575,32 @@ class DeleteFolder(Struct, frozen=True):
             NoSuchFolder: it is not there.
         """
         db = transaction.db
-        row = db.row("SELECT id FROM folder WHERE mailbox_id = ? AND name = ?", self.mailbox_id, self.name)
+        row = db.row(
+            "SELECT id, subscribed FROM folder WHERE mailbox_id = ? AND name = ?", self.mailbox_id, self.name
+        )
         if row is None:
             raise NoSuchFolder(self.name)
-        if not is_sealed(db, row[0]):
+        folder_id, subscribed = row
+        if not is_sealed(db, folder_id):
             transaction.traces.add("main")
-        _delete_folders(transaction, [row[0]])
+        db.run("DELETE FROM metadata WHERE mailbox_id = ? AND folder_id = ?", self.mailbox_id, folder_id)
+        _delete_folders(transaction, [folder_id])
+        if subscribed:
+            _lose_subscriptions(transaction, self.mailbox_id, [self.name])
+        transaction.folders_changed(self.mailbox_id)
 
 
 class _Named(NamedTuple):
     id: int
     name: str
+    subscribed: object
 
 
 class RenameFolder(Struct, frozen=True):
-    """Give a folder, and those below it, another name. INBOX stays and gives its messages away (RFC 9051 §6.3.6)."""
+    """Give a folder, and those below it, another name. INBOX stays and gives its messages away (RFC 9051 §6.3.6).
+
+    What was subscribed is so under either name.
+    """
 
     mailbox_id: int
     old: str
@@ -601,7 +615,7 @@ class RenameFolder(Struct, frozen=True):
             TooManyFolders: the folders above the new name are missing and too many.
         """
         db = transaction.db
-        rows = db.rows("SELECT id, name FROM folder WHERE mailbox_id = ?", self.mailbox_id)
+        rows = db.rows("SELECT id, name, subscribed FROM folder WHERE mailbox_id = ?", self.mailbox_id)
         folders = [_Named(*row) for row in rows]
         names = {folder.name for folder in folders}
         if self.old not in names:
@@ -632,6 +646,9 @@ class RenameFolder(Struct, frozen=True):
         )
         for folder in counters:
             folder.uid_validity = uid_validity
+        _lose_subscriptions(transaction, self.mailbox_id, [folder.name for folder in moving if folder.subscribed])
+        _find_subscriptions(transaction, self.mailbox_id)
+        transaction.folders_changed(self.mailbox_id)
 
     def _empty_inbox(self, transaction: Transaction) -> None:
         target = CreateFolder(self.mailbox_id, self.new).apply(transaction)
@@ -641,7 +658,7 @@ class RenameFolder(Struct, frozen=True):
 
 
 class Subscribe(Struct, frozen=True):
-    """Put a folder on the list of those that the owner wants to see, or take it off (RFC 9051 §6.3.7)."""
+    """Put a folder on the list of those that the owner wants to see, or take a name off (RFC 9051 §6.3.7)."""
 
     mailbox_id: int
     name: str
@@ -651,15 +668,47 @@ class Subscribe(Struct, frozen=True):
         """Do so.
 
         Raises:
-            NoSuchFolder: it is not there.
+            NoSuchFolder: it is not there, or not on the list.
         """
-        if not transaction.db.run(
+        db = transaction.db
+        changed = db.run(
             "UPDATE folder SET subscribed = ? WHERE mailbox_id = ? AND name = ?",
-            self.subscribed,
-            self.mailbox_id,
-            self.name,
-        ):
+            *(self.subscribed, self.mailbox_id, self.name),
+        )
+        if not changed and not self.subscribed:
+            changed = db.run(
+                "DELETE FROM lost_subscription WHERE mailbox_id = ? AND name = ?", self.mailbox_id, self.name
+            )
+        if not changed:
             raise NoSuchFolder(self.name)
+        transaction.folders_changed(self.mailbox_id)
+
+
+def _lose_subscriptions(transaction: Transaction, mailbox_id: int, names: Sequence[str]) -> None:
+    """Keep names on the list whose folders are gone; no more of them than there may be folders."""
+    db = transaction.db
+    row = db.row("SELECT count(*) FROM lost_subscription WHERE mailbox_id = ?", mailbox_id)
+    assert row is not None
+    kept = [(mailbox_id, name) for name in names[: max(0, _MOST_FOLDERS - row[0])]]
+    if kept:
+        db.many("INSERT INTO lost_subscription (mailbox_id, name) VALUES (?, ?) ON CONFLICT DO NOTHING", kept)
+
+
+def _find_subscriptions(transaction: Transaction, mailbox_id: int) -> set[str]:
+    """Have folders subscribed that were made anew under names that are on the list; these names."""
+    db = transaction.db
+    rows = db.rows(
+        "SELECT f.id, f.name FROM lost_subscription s JOIN folder f"
+        " ON f.mailbox_id = s.mailbox_id AND f.name = s.name WHERE s.mailbox_id = ?",
+        mailbox_id,
+    )
+    if rows:
+        db.many("UPDATE folder SET subscribed = ? WHERE id = ?", [(True, folder_id) for folder_id, _ in rows])
+        db.many(
+            "DELETE FROM lost_subscription WHERE mailbox_id = ? AND name = ?",
+            [(mailbox_id, name) for _, name in rows],
+        )
+    return {name for _, name in rows}
 
 
 def _names(transaction: Transaction, mailbox_id: int) -> set[str]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from tempmaild.core import summary as summaries
 from tempmaild.core.delivery import Recipient
 from tempmaild.core.flags import NO_FLAGS, SEEN, FlagChange, Flags, to_text
-from tempmaild.core.mailbox import Entry, Placement
+from tempmaild.core.mailbox import Entry, NewMessage, Placement
 from tempmaild.core.sealing import ContentKey, new_content_key
 from tempmaild.errors import MailboxFull
 from tempmaild.store.codec import pack
@@ -38,6 +38,11 @@ class Deliver(Struct, frozen=True):
 
     content: bytes
     recipients: tuple[Recipient, ...]
+
+    @property
+    def octets(self) -> int:
+        """How much there is to be written."""
+        return len(self.content)
 
     def apply(self, transaction: Transaction) -> list[Recipient]:
         """Deliver this message alone.
@@ -178,40 +183,79 @@ class _Batch:
 
 
 class Append(Struct, frozen=True):
-    """Put a message into a folder as its owner wants it (RFC 9051 §6.3.12); all its lines end with CRLF.
+    """Put messages into a folder as their owner wants it, all or none (RFC 9051 §6.3.12, RFC 3502).
 
-    `most` is how many messages the folder may hold, 0 for any number; `retention` how many seconds it stays.
+    All their lines end with CRLF.
+    `most` is how many messages the folder may hold, 0 for any number; `retention` how many seconds they stay.
     """
 
     folder_id: int
-    content: bytes
-    flags: Flags
-    internal_date: int | None
+    messages: tuple[NewMessage, ...]
     public_key: bytes | None = None
     most: int = 0
     retention: int = 0
 
+    @property
+    def octets(self) -> int:
+        """How much there is to be written."""
+        return sum(len(message.content) for message in self.messages)
+
     def apply(self, transaction: Transaction) -> Placement:
-        """Append it.
+        """Append them.
 
         Raises:
             NoSuchFolder: it was deleted.
-            MailboxFull: it holds as many messages as it may.
+            MailboxFull: it cannot hold so many.
         """
         folder = transaction.folder(self.folder_id)
-        _check_space(folder, 1, self.most)
+        _check_space(folder, len(self.messages), self.most)
         batch = _Batch(transaction)
-        uid = batch.add(
-            self.content,
-            self.folder_id,
-            folder,
-            public_key=self.public_key,
-            flags=self.flags,
-            internal_date=self.internal_date,
-            expires_at=transaction.now + self.retention if self.retention else None,
-        )
+        expires_at = transaction.now + self.retention if self.retention else None
+        uids = [
+            batch.add(
+                message.content,
+                self.folder_id,
+                folder,
+                public_key=self.public_key,
+                flags=message.flags,
+                internal_date=message.internal_date,
+                expires_at=expires_at,
+            )
+            for message in self.messages
+        ]
         batch.insert()
-        return Placement(folder.uid_validity, ((0, uid),))
+        return Placement(folder.uid_validity, tuple((0, uid) for uid in uids))
+
+
+class Replace(Struct, frozen=True):
+    """Append a message and remove the one that it takes the place of, as one change (RFC 8508 §3)."""
+
+    append: Append
+    folder_id: int
+    uid: int
+
+    @property
+    def octets(self) -> int:
+        """How much there is to be written."""
+        return self.append.octets
+
+    def apply(self, transaction: Transaction) -> Placement | None:
+        """Replace it; None when it is gone, and then nothing is appended.
+
+        Raises:
+            NoSuchFolder: one of the folders was deleted.
+            MailboxFull: the folder that the new one goes to is full.
+        """
+        transaction.folder(self.folder_id)
+        replaced = _living(transaction, self.folder_id, [self.uid])
+        if not replaced:
+            return None
+        append = self.append
+        if append.most and append.folder_id == self.folder_id:
+            append = structs.replace(append, most=append.most + len(append.messages))
+        placement = append.apply(transaction)
+        remove(transaction, self.folder_id, replaced)
+        return placement
 
 
 def _check_space(folder: Counters, messages: int, most: int) -> None:
@@ -276,6 +320,7 @@ def _with(entry: Entry, flags: Flags, modseq: int) -> Entry:
         entry.content_id,
         entry.unterminated,
         entry.expires_at,
+        entry.save_date,
     )
 
 

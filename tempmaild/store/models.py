@@ -110,6 +110,37 @@ class Folder(Model):
         indexes = ((("mailbox", "name"), True),)
 
 
+class LostSubscription(Model):
+    """A name that is subscribed though it has no folder any more (RFC 9051 §6.3.7)."""
+
+    mailbox = ForeignKeyField(Mailbox, on_delete="CASCADE", index=False)
+    name = TextField()
+
+    class Meta:
+        """Peewee would call it `lostsubscription`."""
+
+        table_name = "lost_subscription"
+        primary_key = CompositeKey("mailbox", "name")
+
+
+class Metadata(Model):
+    """What clients keep with a folder, or with the whole mailbox where `folder_id` is 0 (RFC 5464).
+
+    `value_key` is there where the value is sealed.
+    """
+
+    mailbox = ForeignKeyField(Mailbox, on_delete="CASCADE", index=False)
+    folder_id = BigIntegerField()
+    name = TextField()
+    value_key = BlobField(null=True)
+    data = BlobField()
+
+    class Meta:
+        """The order in which they are asked for."""
+
+        primary_key = CompositeKey("mailbox", "folder_id", "name")
+
+
 class Content(Model):
     """The octets of a message, once however many recipients it has."""
 
@@ -259,6 +290,8 @@ TABLES: list[type[Model]] = [
     Mailbox,
     Credential,
     Folder,
+    LostSubscription,
+    Metadata,
     Content,
     Entry,
     Summary,

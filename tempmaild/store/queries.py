@@ -11,7 +11,7 @@ from tempmaild.core import lifetime as lifetimes
 from tempmaild.core import policy as policies
 from tempmaild.core import summary as summaries
 from tempmaild.core.delivery import Recipient
-from tempmaild.core.flags import SEEN, from_text
+from tempmaild.core.flags import DELETED, SEEN, from_text
 from tempmaild.core.lifetime import FOREVER
 from tempmaild.core.mailbox import Changes, Credential, Domain, Entry, Folder, Mailbox
 from tempmaild.core.sealing import NotOurs
@@ -25,13 +25,17 @@ if TYPE_CHECKING:
     from tempmaild.core.summary import Summary
     from tempmaild.store.database import Handle
 
-ENTRY_COLUMNS = "id, uid, modseq, flags, internal_date, size, content_id, unterminated, expires_at"
+ENTRY_COLUMNS = "id, uid, modseq, flags, internal_date, size, content_id, unterminated, expires_at, save_date"
 _FOLDER = (
     "id, mailbox_id, name, uid_validity, uid_next, highest_modseq, special_use, subscribed, messages, unseen, size"
 )
 _DOMAIN = "id, name, kind, created_at, sealed, enabled, policy"
 _MAILBOX = "id, address, created_at, expires_at, domain_id, public_key, lifetime, ends_at, extend_until, used_at"
 _PAGE = 1000
+_ALL = 1 << 62
+
+CHANGES_REMEMBERED = 4096
+"""How many of a folder's latest changes tell what was expunged, twice as many are kept (RFC 7162 §5.3)."""
 
 
 class Lock(Struct, frozen=True):
@@ -260,6 +264,28 @@ class Queries:
             raise NoSuchFolder(name)
         return _folder(row)
 
+    def lost_subscriptions(self, mailbox_id: int) -> list[str]:
+        """Give the names that are subscribed and have no folder."""
+        rows = self._db.rows("SELECT name FROM lost_subscription WHERE mailbox_id = ?", mailbox_id)
+        return [name for (name,) in rows]
+
+    def metadata(self, mailbox_id: int, folder_id: int) -> dict[str, Sealed]:
+        """Give what clients keep with a folder, or with the mailbox (`WHOLE_MAILBOX`), by name."""
+        rows = self._db.rows(
+            "SELECT name, value_key, data FROM metadata WHERE mailbox_id = ? AND folder_id = ?", mailbox_id, folder_id
+        )
+        return {name: Sealed(key, data) for name, key, data in rows}
+
+    def deleted(self, folder_id: int, now: int) -> tuple[int, int]:
+        r"""Give the number and the octets of messages that are \Deleted and whose time is not over `now`."""
+        row = self._db.row(
+            "SELECT count(*), coalesce(sum(size), 0) FROM entry WHERE folder_id = ? AND flags LIKE ? ESCAPE '!'"
+            " AND (expires_at IS NULL OR expires_at > ?)",
+            *(folder_id, f"%{DELETED}%", now),
+        )
+        assert row is not None
+        return row[0], int(row[1])
+
     def highest_modseq(self, folder_id: int) -> int:
         """Give the modification sequence of the folder's latest change.
 
@@ -287,15 +313,45 @@ class Queries:
         Raises:
             NoSuchFolder: it was deleted.
         """
+        changes = self.few_changes(folder_id, since, _ALL)
+        assert changes is not None, "there is no end to what may be read"
+        return changes
+
+    def few_changes(self, folder_id: int, since: int, most: int) -> Changes | None:
+        """Give what `changes` gives, None when more than `most` messages have changed.
+
+        Raises:
+            NoSuchFolder: it was deleted.
+        """
         # Read first: what is committed while the rest is read will be told again, not missed.
         highest = self.highest_modseq(folder_id)
+        if highest == since:
+            return Changes((), (), highest)
         changed = self._db.rows(
-            f"SELECT {ENTRY_COLUMNS} FROM entry WHERE folder_id = ? AND modseq > ? ORDER BY uid", folder_id, since
+            f"SELECT {ENTRY_COLUMNS} FROM entry WHERE folder_id = ? AND modseq > ? ORDER BY uid LIMIT ?",
+            *(folder_id, since, most + 1),
         )
-        gone = self._db.rows(
+        if len(changed) > most:
+            return None
+        gone = self._expunged(folder_id, since)
+        forgotten = since < highest - CHANGES_REMEMBERED
+        return Changes(tuple(map(entry_of, changed)), gone, highest, forgotten)
+
+    def gone(self, folder_id: int, since: int) -> tuple[int, ...] | None:
+        """Give the UIDs expunged since a modification sequence, ascending; None when that is too long ago to tell.
+
+        Raises:
+            NoSuchFolder: the folder was deleted.
+        """
+        if since < self.highest_modseq(folder_id) - CHANGES_REMEMBERED:
+            return None
+        return self._expunged(folder_id, since)
+
+    def _expunged(self, folder_id: int, since: int) -> tuple[int, ...]:
+        rows = self._db.rows(
             "SELECT uid FROM expunged WHERE folder_id = ? AND modseq > ? ORDER BY uid", folder_id, since
         )
-        return Changes(tuple(map(entry_of, changed)), tuple(uid for (uid,) in gone), highest)
+        return tuple(uid for (uid,) in rows)
 
     def summaries(self, folder_id: int, uids: Sequence[int], now: int = 0) -> dict[int, Sealed]:
         """Give the summaries of those messages that are still there and whose time is not over `now`, by UID."""
@@ -361,9 +417,9 @@ def _mailbox(row: Sequence[Any]) -> Mailbox:
     return Mailbox(*row[:6], lifetimes.from_text(row[6]), *row[7:_MAILBOX_WIDTH])  # type: ignore[call-arg]
 
 
-def entry_of(row: tuple[int, int, int, str, int, int, int, object, int | None]) -> Entry:
+def entry_of(row: tuple[int, int, int, str, int, int, int, object, int | None, int]) -> Entry:
     """Make the value of a row of `ENTRY_COLUMNS`."""
-    entry_id, uid, modseq, flags, internal_date, size, content_id, unterminated, expires_at = row
+    entry_id, uid, modseq, flags, internal_date, size, content_id, unterminated, expires_at, save_date = row
     return Entry(
         entry_id,
         uid,
@@ -374,4 +430,5 @@ def entry_of(row: tuple[int, int, int, str, int, int, int, object, int | None]) 
         content_id,
         bool(unterminated),
         FOREVER if expires_at is None else expires_at,
+        save_date,
     )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from tempmaild.errors import NoSuchFolder
 from tempmaild.store.audit import Notes
+from tempmaild.store.queries import CHANGES_REMEMBERED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -17,6 +18,9 @@ SETTINGS = 0
 """Stands among the folders that were touched for what daemons keep in memory."""
 LIFETIMES = -1
 """Stands there for mailboxes that end sooner than was known, and for credentials that are no longer good."""
+
+_FORGET_EVERY = 1024
+"""Changes of a folder after which it is looked whether there is something to forget."""
 
 R_co = TypeVar("R_co", covariant=True)
 
@@ -34,14 +38,14 @@ class Change(Protocol[R_co]):
 class Counters:
     """A folder's counters while a transaction changes them."""
 
-    __slots__ = ("highest_modseq", "messages", "size", "uid_next", "uid_validity", "unseen")
+    __slots__ = ("highest_modseq", "messages", "modseq_before", "size", "uid_next", "uid_validity", "unseen")
 
     def __init__(
         self, uid_validity: int, uid_next: int, highest_modseq: int, messages: int, unseen: int, size: int
     ) -> None:
         self.uid_validity = uid_validity
         self.uid_next = uid_next
-        self.highest_modseq = highest_modseq
+        self.highest_modseq = self.modseq_before = highest_modseq
         self.messages = messages
         self.unseen = unseen
         self.size = size
@@ -69,8 +73,8 @@ class Transaction:
     Attributes:
         vault: the keys of the process that commits.
         now: UTC epoch seconds.
-        touched: folders in which something has happened, `SETTINGS` and `LIFETIMES` among them; those who watch them
-            are told after the commit.
+        touched: folders in which something has happened, and mailboxes whose folders are others now, with `SETTINGS`
+            and `LIFETIMES` among them; those who watch them are told after the commit.
         notes: what is added to the audit log at the end (`store.audit.record`).
         traces: the schemas in which something was deleted of which nothing may be left on the disk.
     """
@@ -124,6 +128,10 @@ class Transaction:
         self._counters.pop(folder_id, None)
         self.touched.add(folder_id)
 
+    def folders_changed(self, mailbox_id: int) -> None:
+        """Have those told who want to know which folders a mailbox has; its id is that of no folder."""
+        self.touched.add(mailbox_id)
+
     def folder(self, folder_id: int) -> Counters:
         """Give the counters of one folder; who changes them adds the folder to `touched`.
 
@@ -166,5 +174,14 @@ class Transaction:
                 "UPDATE folder SET uid_next = ?, highest_modseq = ?, messages = ?, unseen = ?, size = ? WHERE id = ?",
                 rows,
             )
+            self._forget_expunged()
         self.notes.write(self)
         self.db.announce(self.touched)
+
+    def _forget_expunged(self) -> None:
+        """Now and then, forget what was expunged long ago: what is kept of a folder does not grow for ever."""
+        for folder_id, counters in self._counters.items():
+            if counters.highest_modseq // _FORGET_EVERY > counters.modseq_before // _FORGET_EVERY:
+                # Twice what readers rely on, for they ask for the folder and for its expunged messages one by one.
+                before = counters.highest_modseq - 2 * CHANGES_REMEMBERED
+                self.db.run("DELETE FROM expunged WHERE folder_id = ? AND modseq <= ?", folder_id, before)

@@ -23,7 +23,7 @@ from tempmaild.allocator import keep_freed_memory
 from tempmaild.errors import StoreFailed, TempmaildError
 from tempmaild.store.database import SCHEMAS
 from tempmaild.store.frames import Frames, to_frame
-from tempmaild.store.messages import Append, Deliver, deliver_all
+from tempmaild.store.messages import Append, Deliver, Replace, deliver_all
 from tempmaild.store.opening import open_database
 from tempmaild.store.transaction import Transaction
 from tempmaild.store.upkeep import Upkeep
@@ -62,7 +62,7 @@ class Pending(Struct, frozen=True):
     @property
     def octets(self) -> int:
         """How much of a group's octets it takes."""
-        return len(self.change.content) if isinstance(self.change, (Deliver, Append)) else 0
+        return self.change.octets if isinstance(self.change, (Deliver, Append, Replace)) else 0
 
 
 class Submission(Struct, frozen=True):

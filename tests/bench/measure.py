@@ -194,6 +194,46 @@ class Latency(Measurement):
             number += 1
 
 
+class FanOut(Measurement):
+    """How long after the end of its data a message is announced to the last of many that idle in its mailbox."""
+
+    unit = "ms"
+
+    def __init__(self, connections: int) -> None:
+        self._connections = connections
+
+    def take(self, server: Server) -> Sample:
+        assert isinstance(server, Tempmaild)
+        account = server.create()
+        with ExitStack() as stack:
+            selector = stack.enter_context(selectors.DefaultSelector())
+            for _ in range(self._connections):
+                client = IdleClient(server.ports["imap"], *account)
+                stack.callback(client.close)
+                selector.register(client.socket, selectors.EVENT_READ)
+            sender = smtplib.SMTP(HOST, server.ports["smtp"], timeout=_PATIENCE)
+            stack.callback(sender.close)
+            sender.ehlo()
+            times = [self._announced_to_all(sender, selector, account.address) for _ in range(_FIRST_PROBES)]
+            return Sample(statistics.median(times) * 1e3, mebibytes(server))
+
+    def _announced_to_all(self, sender: smtplib.SMTP, selector: selectors.BaseSelector, address: str) -> float:
+        sender.mail("probe@example.org")
+        sender.rcpt(address)
+        sender.docmd("DATA")
+        sender.send(_PROBE)
+        began = time.monotonic()
+        told: set[int] = set()
+        while len(told) < self._connections:
+            ready = selector.select(_PATIENCE)
+            assert ready, f"only {len(told)} of {self._connections} were told"
+            told.update(key.fd for key, _ in ready if b" EXISTS" in os.read(key.fd, 65536))
+        ended = time.monotonic()
+        code, text = sender.getreply()
+        assert code == 250, text
+        return ended - began
+
+
 def take_turns(
     measurement: Measurement, servers: Mapping[str, Server], rounds: int, told: Callable[[str, Sample], None]
 ) -> dict[str, list[Sample]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tests.bench.corpus import M1M, M4K, M40K
 from tests.bench.load import Load
-from tests.bench.measure import Held, HeldOverTls, Latency, Rate
+from tests.bench.measure import FanOut, Held, HeldOverTls, Latency, Rate
 from tests.bench.scale import Destruction
 from tests.bench.servers import Role
 from tests.bench.sweep import SweepLatency, SweepTime
@@ -144,6 +144,7 @@ def make_rows(generator: LoadGenerator, corpus: Path, scope: Scope) -> list[Row]
         Row("fetch", "IMAP FETCH newest, open connections", fetches, (DOVECOT,), _times(2)),
         Row("pop3", "POP3 short session", pop3, (DOVECOT,), _times(3)),
         Row("latency", "commit to the idling client, p99", latency, (), _at_most(5)),
+        Row("fan-out", "the last of many idling clients is told", FanOut(scope.idle // 2), (), _at_most(100)),
         Row("idle", "idle IMAP connection", held, (DOVECOT,), _at_most(8)),
         Row("idle-tls", "idle IMAP connection, TLS", tls, (), _at_most(40)),
     ]

@@ -1,16 +1,20 @@
-"""fetchmail and getmail, which fetch whole mailboxes over POP3 and IMAP alike. getmail has no STARTTLS."""
+"""fetchmail, getmail and fdm, which fetch whole mailboxes over POP3 and IMAP alike. getmail has no STARTTLS."""
 
 from __future__ import annotations
 
+import shutil
 from email import message_from_bytes
+from getpass import getuser
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from tests.clients import maildir
 from tests.clients.mail import some_messages, stable_messages
 from tests.clients.programs import Security, Site
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
 
 def fetchmail_messages() -> list[bytes]:
@@ -80,6 +84,30 @@ _UNTIL_AWAITED = r"""
 status=/proc/$PPID/status
 until grep -q '^State:.S' $status && grep -q '^SigCgt:.*[13579bdf]....$' $status; do :; done
 """
+
+
+def fdm(site: Site, protocol: str, options: str = "keep") -> list[bytes]:
+    """Fetch a mailbox with fdm into a Maildir; in no particular order. Without `keep` it deletes what it fetches."""
+    folder = maildir.make(site.home / "fetched")
+    implicit, upgraded = site.security is Security.TLS, site.security is Security.STARTTLS
+    config = site.write(
+        "fdm.conf",
+        f"""
+        set no-received
+        set verify-certificates
+        set default-user "{getuser()}"
+        account "test" {protocol}{"s" if implicit else ""} server "{site.host}" port {site.port(protocol)}
+            user "{site.account.address}" pass "{site.account.secret}" {"starttls" if upgraded else ""} {options}
+        action "save" maildir "{folder}"
+        match all action "save"
+        """,
+    )
+    # Run by root, it receives mail as a user of its own, who can get at nothing in the home.
+    with TemporaryDirectory() as shared:
+        Path(shared).chmod(0o777)
+        certificate = Path(shutil.copyfile(site.certificate, Path(shared) / "certificate.pem"))
+        site.run("fdm", "-f", config, "fetch", environ={"SSL_CERT_FILE": str(certificate), "TMPDIR": shared})
+    return maildir.messages(folder)
 
 
 def _delivery_script(site: Site, then: str = "") -> Path:

@@ -38,6 +38,20 @@ def test_getmail_reads_what_was_sent(site: Site) -> None:
     same(collectors.getmail(site, "SimpleIMAPRetriever"), messages)
 
 
+def test_fdm_reads_what_was_sent(site: Site) -> None:
+    messages = some_messages().values()
+    deliver(site.daemon, site.account, messages)
+    same(collectors.fdm(site, "imap"), messages, any_order=True)
+
+
+def test_fdm_deletes_what_it_has_fetched(plain_site: Site) -> None:
+    site = plain_site
+    messages = [COMPOSED["dots"], COMPOSED["blank-lines"]]
+    deliver(site.daemon, site.account, messages)
+    same(collectors.fdm(site, "imap", ""), messages, any_order=True)
+    assert curl(site, "INBOX?ALL").strip() == b"* SEARCH"
+
+
 # curl
 
 

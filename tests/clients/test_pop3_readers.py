@@ -53,6 +53,12 @@ def test_getmail_reads_what_was_sent(site: Site) -> None:
     same(collectors.getmail(site, "SimplePOP3Retriever"), messages)
 
 
+def test_fdm_reads_what_was_sent(site: Site) -> None:
+    messages = some_messages().values()
+    deliver(site.daemon, site.account, messages)
+    same(collectors.fdm(site, "pop3"), messages, any_order=True)
+
+
 def test_mpop_reads_what_was_sent(site: Site) -> None:
     messages = some_messages().values()
     deliver(site.daemon, site.account, messages)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tempmaild.core import content
 from tempmaild.core.content import decode_charset, decode_words, decoded_body, decoded_text, part_filename
 from tempmaild.core.mime import parse
 
@@ -214,3 +215,25 @@ def test_any_encoded_words(pieces: list[bytes]) -> None:
 )
 def test_filename(fields: list[bytes], name: str | None) -> None:
     assert part_filename(parse(message(*fields, b"", b""))[0]) == name
+
+
+@given(st.binary(max_size=80), st.integers(1, 3), st.sampled_from([b"base64", b"quoted-printable"]))
+def test_what_is_large_is_decoded_in_slices(pattern: bytes, odd: int, encoding: bytes) -> None:
+    line = b"aGVsbG8gd29ybGQ= =20 \t\r\n" + pattern + b"x" * odd + b"\r\n"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(content, "_SLICE", 7)
+        sliced = octets(line * 3, encoding)
+    assert sliced == octets(line * 3, encoding)
+
+
+@pytest.mark.parametrize(
+    ("encoded", "decoded"),
+    [
+        (b"a  \r\nb\t\n c \t", b"a\r\nb\n c"),
+        (b"a = \t\r\nb=\r\n c", b"a b c"),
+        (b"a =20 \r\n", b"a  \r\n"),
+    ],
+)
+def test_white_space_at_the_end_of_a_line_was_added_on_the_way(encoded: bytes, decoded: bytes) -> None:
+    # RFC 2045 §6.7, rule 3
+    assert octets(encoded, b"quoted-printable") == decoded

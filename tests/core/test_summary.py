@@ -60,8 +60,15 @@ def test_later_fields_do_not_make_stored_summaries_unreadable() -> None:
 
     summary = summarise(load("digest"))
     assert msgspec.msgpack.decode(encode(summary), type=Later).structure == summary.structure
-    later = Later(summary.envelope, summary.structure, summary.preview, summary.attachments, ("123456",))
+    later = Later(**msgspec.structs.asdict(summary), codes=("123456",))
     assert decode(msgspec.msgpack.encode(later)) == summary
+
+
+def test_summaries_from_before_references_were_kept_are_readable() -> None:
+    summary = summarise(b"References: <1@x>\r\n\r\n")
+    assert summary.references == (b"1@x",)
+    stored = msgspec.msgpack.encode(msgspec.structs.astuple(summary)[:-1])
+    assert decode(stored) == msgspec.structs.replace(summary, references=None)
 
 
 @pytest.mark.parametrize("data", [b"", b"\x90", b"not a summary"])

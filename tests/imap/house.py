@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 
 ADDRESS = "me@box.test"
 LIFETIME = 86_400
-RULES = Rules(
-    "always", tls_available=True, longest_message=1 << 20, login_seconds=60, idle_seconds=1800, search_seconds=10
-)
+RULES = Rules("always", tls_available=True, login_seconds=60, idle_seconds=1800, search_seconds=10)
 
 PLAIN = b"From: a@example.org\r\nSubject: one\r\n\r\nhello\r\nworld\r\n"
 OTHER = b"From: b@example.org\r\nSubject: two\r\n\r\nbye\r\n"

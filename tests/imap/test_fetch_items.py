@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from tempmaild.imap.fetch_items import FetchRequest, parse_fetch
 from tempmaild.imap.grammar import Parser, SyntaxProblem
+from tempmaild.imap.sections import UnknownEncoding
 from tests.imap.messages import SAMPLES, Value, crlf, make_message, read_value
 
 if TYPE_CHECKING:
@@ -121,11 +123,10 @@ def test_uid_fetch_tells_the_uid_unasked() -> None:
 
 def test_the_flags_can_be_told_with_the_text() -> None:
     asked = request(b"BODY[1]")
-    assert not asked.shows_flags
-    answer = b"".join(asked.with_flags().response(make_message(HELLO, flags=frozenset({"\\Seen"}))))
+    answer = b"".join(asked.adding(b"FLAGS").response(make_message(HELLO, flags=frozenset({"\\Seen"}))))
     assert answer == b"* 1 FETCH (FLAGS (\\Seen) BODY[1] {8}\r\nHello.\r\n)\r\n"
     asked = request(b"(FLAGS BODY[])")
-    assert asked.with_flags() is asked
+    assert asked.adding(b"FLAGS") == asked
 
 
 # -- what an item needs and does
@@ -473,3 +474,126 @@ def test_every_part_has_the_size_that_is_told(path: Path) -> None:
         content = octets(b"BODY[%b]" % number.encode(), message)
         assert content is not None
         assert len(content) == size
+
+
+# -- BINARY (RFC 3516 §4.2)
+
+
+def decoded(text: bytes, content: bytes) -> bytes:
+    message = make_message(content)
+    asked = request(text)
+    assert asked.decodes
+    message.content = None
+    asked.decode(message, content)
+    (answer,) = re.findall(rb"\A\* 1 FETCH \((.*)\)\r\n\Z", b"".join(asked.response(message)), re.DOTALL)
+    assert isinstance(answer, bytes)
+    return answer
+
+
+def encoded(encoding: bytes, body: bytes) -> bytes:
+    return b"Content-Transfer-Encoding: " + encoding + b"\r\n\r\n" + body
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body", "octets"),
+    [
+        (b"7bit", b"a=3D\r\n", b"a=3D\r\n"),
+        (b"8bit", b"\xe9", b"\xe9"),
+        (b"Binary", b"\xe9\r\n", b"\xe9\r\n"),
+        (b"BASE64", b" aGVs  \r\nbG8=\r\n\r\n", b"hello"),
+        (b"base64", b"aGVsbG8", b"hello"),
+        (b"base64", b"a", b""),
+        (b"base64", b"!aGVs?bG8=", b"hello"),
+        (b"quoted-printable", b"a=3Db  \r\nc =\t\r\nd=", b"a=b\r\nc d"),
+        (b"quoted-printable", b"=XX =4 =", b"=XX =4 "),
+    ],
+)
+def test_what_is_decoded(encoding: bytes, body: bytes, octets: bytes) -> None:
+    content = encoded(encoding, body)
+    literal = b"{%d}\r\n%b" % (len(octets), octets) if octets else b'""'
+    assert decoded(b"BINARY[1]", content) == b"BINARY[1] " + literal
+    assert decoded(b"BINARY.SIZE[1]", content) == b"BINARY.SIZE[1] %d" % len(octets)
+
+
+def test_nul_makes_a_literal8_where_it_is() -> None:
+    content = encoded(b"quoted-printable", b"ab=00cd")
+    assert decoded(b"BINARY.PEEK[1]", content) == b"BINARY[1] ~{5}\r\nab\0cd"
+    assert decoded(b"BINARY.PEEK[1]<1.2>", content) == b"BINARY[1]<1> ~{2}\r\nb\0"
+    assert decoded(b"BINARY.PEEK[1]<3.9>", content) == b"BINARY[1]<3> {2}\r\ncd"
+    assert decoded(b"BINARY[1]<5.1>", content) == b'BINARY[1]<5> ""'
+
+
+def test_what_has_parts_is_as_it_is() -> None:
+    assert decoded(b"BINARY.PEEK[]", NESTED) == b"BINARY[] {%d}\r\n%b" % (len(NESTED), NESTED)
+    three = THREE + THREE_TEXT
+    assert decoded(b"BINARY.PEEK[3]", NESTED) == b"BINARY[3] {%d}\r\n%b" % (len(three), three)
+    four = octets(b"BODY.PEEK[4]", make_message(NESTED)) or b""
+    assert decoded(b"BINARY[4]", NESTED) == b"BINARY[4] {%d}\r\n%b" % (len(four), four)
+    assert decoded(b"(BINARY.SIZE[] BINARY.SIZE[4])", NESTED) == b"BINARY.SIZE[] %d BINARY.SIZE[4] %d" % (
+        len(NESTED),
+        len(four),
+    )
+
+
+def test_no_part_is_nil_and_has_no_octets() -> None:
+    assert decoded(b"(BINARY[2] BINARY[1.1]<0.1> BINARY.SIZE[2])", HELLO) == (
+        b"BINARY[2] NIL BINARY[1.1]<0> NIL BINARY.SIZE[2] 0"
+    )
+
+
+@pytest.mark.parametrize("text", [b"BINARY.PEEK[1]", b"BINARY.SIZE[1]", b"(UID BINARY[] BINARY[1])"])
+def test_an_encoding_that_nobody_knows(text: bytes) -> None:
+    content = encoded(b"x-uuencode", b"begin")
+    with pytest.raises(UnknownEncoding):
+        request(text).decode(make_message(content), content)
+
+
+@pytest.mark.parametrize(
+    ("text", "sets_seen"),
+    [(b"BINARY[1]", True), (b"BINARY.PEEK[1]", False), (b"BINARY.SIZE[1]", False), (b"BINARY[1]<0.1>", True)],
+)
+def test_what_binary_needs(text: bytes, sets_seen: bool) -> None:
+    asked = request(text)
+    assert (asked.needs_summary, asked.needs_content, asked.sets_seen) == (True, True, sets_seen)
+    assert not request(b"BODY[1]").decodes
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"BINARY",
+        b"BINARY[HEADER]",
+        b"BINARY[1.MIME]",
+        b"BINARY[0]",
+        b"BINARY[1]<0>",
+        b"BINARY.SIZE[1]<0.1>",
+        b"BINARY.SIZE",
+        b"BINARY.PEEK.SIZE[1]",
+        b"PREVIEW ()",
+        b"PREVIEW (EAGER)",
+        b"(PREVIEW  (LAZY))",
+        b"PREVIEW[1]",
+    ],
+)
+def test_other_items_that_are_refused(text: bytes) -> None:
+    with pytest.raises(SyntaxProblem):
+        request(text)
+
+
+# -- items of extensions
+
+
+def test_previews() -> None:
+    assert item(b"PREVIEW", make_message(b"\r\nHello  you.\r\n")) == b'"Hello you."'
+    assert item(b"PREVIEW", make_message("\r\nGrüße".encode())) == b"{7}\r\n" + "Grüße".encode()
+    assert item(b"PREVIEW", make_message(b"")) == b'""'
+    assert fetch(b"(preview (lazy) uid)", make_message()) == b'* 1 FETCH (PREVIEW "Hello." UID 17)\r\n'
+    assert request(b"PREVIEW").needs_summary
+
+
+def test_dates_and_ids() -> None:
+    message = make_message(HELLO)
+    message.entry = structs.replace(message.entry, save_date=951_782_399, content_id=23, modseq=9)
+    assert fetch(b"(SAVEDATE EMAILID THREADID MODSEQ)", message) == (
+        b'* 1 FETCH (SAVEDATE "28-Feb-2000 23:59:59 +0000" EMAILID (M23) THREADID NIL MODSEQ (9))\r\n'
+    )

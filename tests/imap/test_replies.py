@@ -11,7 +11,7 @@ from tempmaild.imap.session import COMMANDS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-CODES = {  # RFC 5530 §3, RFC 9051 §7.1, RFC 4469 §4.2
+CODES = {  # RFC 5530 §3, RFC 9051 §7.1, RFC 4469 §4.2, RFC 5464 §5
     b"AUTHENTICATIONFAILED",
     b"UNAVAILABLE",
     b"OVERQUOTA",
@@ -20,6 +20,8 @@ CODES = {  # RFC 5530 §3, RFC 9051 §7.1, RFC 4469 §4.2
     b"ALREADYEXISTS",
     b"CANNOT",
     b"LIMIT",
+    b"METADATA MAXSIZE 16384",
+    b"METADATA TOOMANY",
     b"NOPERM",
     b"TOOBIG",
     b"SERVERBUG",
@@ -61,5 +63,7 @@ def test_rows() -> None:
         assert command.rfc.startswith("RFC ")
         assert command.states
     # RFC 9051 §7.5.1: the commands whose sequence numbers an EXPUNGE would move.
-    assert {name for name, command in COMMANDS.items() if not command.expunges} == {b"FETCH", b"STORE", b"SEARCH"}
+    assert {name for name, command in COMMANDS.items() if not command.expunges} == {
+        *(b"FETCH", b"STORE", b"SEARCH", b"SORT", b"THREAD"),
+    }
     assert {name for name, command in COMMANDS.items() if command.private} == {b"LOGIN", b"AUTHENTICATE"}

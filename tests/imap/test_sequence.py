@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tempmaild.imap.grammar import Parser
-from tempmaild.imap.sequence import SequenceSet, write_set
+from tempmaild.imap.sequence import SAVED, SequenceSet, write_set
 
 
 def read(text: str) -> SequenceSet:
@@ -50,6 +50,15 @@ def test_an_empty_folder_has_no_indices() -> None:
 @pytest.mark.parametrize(("text", "greatest"), [("1,7,3", 7), ("8:2", 8), ("*", 5), ("9:*", 9), ("1:*", 5)])
 def test_greatest(text: str, greatest: int) -> None:
     assert read(text).greatest(5) == greatest
+
+
+# RFC 5182 §4: it stands alone.
+def test_the_saved_result() -> None:
+    assert read("$") is SAVED
+    assert SAVED.resolve(9) == []
+    parser = Parser([b"$,1"])
+    parser.sequence_set()
+    assert parser.rest() == b",1"
 
 
 def test_equal_sets() -> None:

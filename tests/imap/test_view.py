@@ -12,6 +12,8 @@ from tempmaild.imap.replies import Refused
 from tempmaild.imap.view import View
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from tempmaild.imap.sequence import SequenceSet
 
 
@@ -19,9 +21,9 @@ def entry(uid: int, modseq: int = 1, flags: Flags = NO_FLAGS) -> Entry:
     return Entry(uid, uid, modseq, flags, 0, 1, 1, unterminated=False)
 
 
-def view(*uids: int, uid_next: int = 0, read_only: bool = False) -> View:
+def view(*uids: int, uid_next: int = 0, read_only: bool = False, enabled: Collection[bytes] = ()) -> View:
     folder = Folder(1, 1, "INBOX", 77, uid_next or max(uids, default=0) + 1, 5, "", subscribed=True)
-    return View(folder, [entry(uid) for uid in uids], read_only=read_only)
+    return View(folder, [entry(uid) for uid in uids], read_only=read_only, enabled=enabled)
 
 
 def numbers(text: str) -> SequenceSet:
@@ -47,7 +49,7 @@ def test_numbers_beyond_the_last_message(text: str) -> None:
 
 def test_new_messages_come_behind() -> None:
     seen = view(1, 2)
-    assert seen.learn(changes(entry(3, 6), entry(4, 7))) == [b"", b"* 4 EXISTS\r\n"]
+    assert list(seen.learn(changes(entry(3, 6), entry(4, 7)))) == [b"", b"* 4 EXISTS\r\n"]
     assert list(seen.uids) == [1, 2, 3, 4]
     assert seen.modseq == 9
     assert seen.uid_next == 5
@@ -55,12 +57,12 @@ def test_new_messages_come_behind() -> None:
 
 def test_messages_that_are_gone_stay_until_it_is_told() -> None:
     seen = view(1, 2, 3, 4)
-    assert seen.learn(changes(entry(5, 7), gone=(2, 3))) == [b"", b"* 5 EXISTS\r\n"]
+    assert list(seen.learn(changes(entry(5, 7), gone=(2, 3)))) == [b"", b"* 5 EXISTS\r\n"]
     assert seen.has_expunged
     assert seen.indices(numbers("5"), by_uid=False) == [4]
     assert set(seen.entries) == {1, 4, 5}
     # With flags that changed meanwhile, in the numbers that the client still has.
-    assert seen.learn(changes(entry(4, 8, frozenset({SEEN})))) == [b"", b"* 4 FETCH (UID 4 FLAGS (\\Seen))\r\n"]
+    assert list(seen.learn(changes(entry(4, 8, frozenset({SEEN}))))) == [b"", b"* 4 FETCH (UID 4 FLAGS (\\Seen))\r\n"]
     assert seen.expunged() == [b"* 3 EXPUNGE\r\n", b"* 2 EXPUNGE\r\n"]
     assert list(seen.uids) == [1, 4, 5]
     assert seen.expunged() == []
@@ -69,10 +71,10 @@ def test_messages_that_are_gone_stay_until_it_is_told() -> None:
 
 def test_a_message_that_came_and_went_is_not_mentioned() -> None:
     seen = view(1)
-    assert seen.learn(changes(gone=(2,))) == [b""]
+    assert list(seen.learn(changes(gone=(2,)))) == [b""]
     assert not seen.has_expunged
-    assert seen.learn(changes(gone=(1,))) == [b""]
-    assert seen.learn(changes(gone=(1,))) == [b""]
+    assert list(seen.learn(changes(gone=(1,)))) == [b""]
+    assert list(seen.learn(changes(gone=(1,)))) == [b""]
     assert seen.expunged() == [b"* 1 EXPUNGE\r\n"]
 
 
@@ -80,8 +82,8 @@ def test_own_changes_are_told_once() -> None:
     seen = view(1, 2)
     seen.changed_here([entry(1, 6, frozenset({SEEN}))])
     both = changes(entry(1, 6, frozenset({SEEN})), entry(2, 7, frozenset({SEEN})))
-    assert seen.learn(both) == [b"", b"* 2 FETCH (UID 2 FLAGS (\\Seen))\r\n"]
-    assert seen.learn(both)[1:] == [
+    assert list(seen.learn(both)) == [b"", b"* 2 FETCH (UID 2 FLAGS (\\Seen))\r\n"]
+    assert list(seen.learn(both))[1:] == [
         b"* 1 FETCH (UID 1 FLAGS (\\Seen))\r\n",
         b"* 2 FETCH (UID 2 FLAGS (\\Seen))\r\n",
     ]
@@ -90,7 +92,7 @@ def test_own_changes_are_told_once() -> None:
 def test_a_later_change_of_what_was_changed_here_is_told() -> None:
     seen = view(1)
     seen.changed_here([entry(1, 6, frozenset({SEEN}))])
-    assert seen.learn(changes(entry(1, 7)))[1:] == [b"* 1 FETCH (UID 1 FLAGS ())\r\n"]
+    assert list(seen.learn(changes(entry(1, 7))))[1:] == [b"* 1 FETCH (UID 1 FLAGS ())\r\n"]
 
 
 def test_new_keywords_are_announced_once() -> None:
@@ -100,7 +102,7 @@ def test_new_keywords_are_announced_once() -> None:
         b"* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $Junk)\r\n"
         b"* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $Junk \\*)] Flags that are kept\r\n"
     )
-    assert seen.learn(changes(entry(1, 7, frozenset({"$Junk"}))))[0] == b""
+    assert next(seen.learn(changes(entry(1, 7, frozenset({"$Junk"}))))) == b""
     assert seen.spelled(frozenset({"$JUNK", SEEN, "x"})) == {"$Junk", SEEN, "x"}
 
 
@@ -153,7 +155,55 @@ def test_opening() -> None:
         b"* OK [PERMANENTFLAGS ()] Flags that are kept\r\n"
         b"* OK [UIDNEXT 4] The next UID\r\n"
         b"* OK [UIDVALIDITY 77] UIDs are valid\r\n"
+        b"* OK [HIGHESTMODSEQ 5] The latest change\r\n"
+        b"* OK [MAILBOXID (F1)] Whatever its name\r\n"
     )
     with pytest.raises(ReadOnly):
         seen.check_writable()
     view(1).check_writable()
+
+
+@pytest.mark.parametrize(
+    ("enabled", "told"),
+    [
+        ({b"CONDSTORE"}, b"* 2 FETCH (UID 5 FLAGS (\\Seen) MODSEQ (8))\r\n"),
+        ({b"CONDSTORE", b"UIDONLY"}, b"* 5 UIDFETCH (FLAGS (\\Seen) MODSEQ (8))\r\n"),
+        ({b"UIDONLY"}, b"* 5 UIDFETCH (FLAGS (\\Seen))\r\n"),
+    ],
+)
+def test_how_flags_are_told(enabled: set[bytes], told: bytes) -> None:
+    seen = view(2, 5, enabled=enabled)
+    assert list(seen.learn(changes(entry(5, 8, frozenset({SEEN})))))[1:] == [told]
+    assert seen.flags_of(entry(3, 8)) == b""
+    assert seen.modseq_of(entry(3, 8)) == b""
+
+
+@pytest.mark.parametrize("extension", [b"QRESYNC", b"UIDONLY"])
+def test_messages_that_are_gone_are_told_by_uid(extension: bytes) -> None:
+    seen = view(1, 2, 3, 7, enabled={extension})
+    assert list(seen.learn(changes(gone=(2, 3, 5, 7)))) == [b""]
+    assert seen.expunged() == [b"* VANISHED 2:3,7\r\n"]
+    assert list(seen.uids) == [1]
+    assert seen.expunged() == []
+
+
+def test_up_to_which_change_all_is_told() -> None:
+    seen = view(1, 2)
+    seen.learn(changes(entry(2, 6), highest=6))
+    assert seen.told_modseq == 6
+    seen.learn(changes(gone=(1,), highest=7))
+    seen.learn(changes(entry(2, 8), highest=8))
+    assert (seen.told_modseq, seen.modseq) == (6, 8)
+    seen.expunged()
+    assert seen.told_modseq == 8
+    seen.learn(changes(gone=(9,), highest=9))  # which the client has never heard of
+    assert seen.told_modseq == 9
+
+
+def test_what_imap4rev2_is_not_told() -> None:
+    opening = view(1, enabled={b"IMAP4REV2"}).opening()
+    assert b"RECENT" not in opening
+    assert b"UNSEEN" not in opening
+    opening = view(1, enabled={b"UIDONLY"}).opening()
+    assert b"* 0 RECENT\r\n" in opening
+    assert b"UNSEEN" not in opening

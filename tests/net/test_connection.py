@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Network
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -79,12 +80,57 @@ def test_the_end_of_a_conversation_closes_the_connection() -> None:
     assert wire.closed == "closed"
 
 
-def test_answers_of_one_turn_are_one_write() -> None:
+def test_answers_of_one_turn_are_one_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempmaild.net.connection.time.monotonic", lambda: 0.0)
     wire = connect(parrot)
     wire.received()
     writes = wire.writes
     assert wire.send(b"a\r\n" * 100) == b"a\r\n" * 100
     assert wire.writes == writes + 1
+
+
+def test_who_sends_many_commands_lets_others_have_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each look at the clock finds 3 ms gone, and a turn has 10."""
+    clock = count(0, 0.003)
+    monkeypatch.setattr("tempmaild.net.connection.time.monotonic", lambda: next(clock))
+    wire = connect(parrot)
+    wire.received()
+    wire.connection.dataReceived(b"a\r\n" * 100)
+    assert 0 < len(wire.sent) < 20 * 3
+    # What comes before the next turn waits for it, and who sends much more is not read from.
+    answered = len(wire.sent)
+    wire.connection.dataReceived(b"b\r\n" * FULL)
+    assert len(wire.sent) == answered
+    assert not wire.reads
+    assert wire.received() == b"a\r\n" * 100 + b"b\r\n" * FULL
+    assert wire.reads
+
+
+def test_the_end_waits_for_the_turns_of_what_came_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = count(0, 0.003)
+    monkeypatch.setattr("tempmaild.net.connection.time.monotonic", lambda: next(clock))
+    wire = connect(parrot)
+    wire.connection.dataReceived(b"a\r\n" * 100)
+    wire.half_close()
+    assert wire.received() == b"hello\r\n" + b"a\r\n" * 100
+    assert wire.closed == "closed"
+
+
+def test_a_client_that_waits_for_no_answer_is_acknowledged_at_once() -> None:
+    wire = connect(parrot)
+    wire.send(b"a\r\n")
+    assert wire.socket.acknowledged == 0
+    assert wire.send(b"half a line") == b""
+    assert wire.socket.acknowledged == 1
+    assert wire.send(b"\r\n") == b"half a line\r\n"
+    assert wire.socket.acknowledged == 1
+
+
+def test_nobody_acknowledges_on_a_unix_socket() -> None:
+    wire = connect(parrot, "")
+    wire.received()
+    assert wire.send(b"half a line") == b""
+    assert wire.socket.acknowledged == 0
 
 
 def test_pipelined_commands_wait_for_the_one_before() -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -72,11 +73,27 @@ class _Interest:
         self.writes = False
 
 
+class Socket:
+    """The options of a TCP socket.
+
+    Attributes:
+        acknowledged: how often the kernel was told to acknowledge at once.
+    """
+
+    def __init__(self) -> None:
+        self.acknowledged = 0
+
+    def setsockopt(self, level: int, option: int, value: int) -> None:
+        assert (level, option, value) == (socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+        self.acknowledged += 1
+
+
 class Wire(FileDescriptor):
     """One client's connection.
 
     Attributes:
         sent: what the client has received.
+        socket: the options of the socket.
         writes: how often the socket was written to.
         capacity: how many octets it takes before it stalls.
         half_closed: whether we said that we send no more.
@@ -90,6 +107,7 @@ class Wire(FileDescriptor):
         self._interest = _Interest()
         super().__init__(self._interest)  # type: ignore[arg-type]
         self.sent = bytearray()
+        self.socket = Socket()
         self.writes = 0
         self.capacity = capacity
         self.half_closed = False

@@ -9,7 +9,7 @@ import pytest
 
 from tempmaild.core.flags import DELETED, SEEN, FlagChange
 from tempmaild.core.lifetime import FOREVER, Lifetime
-from tempmaild.core.mailbox import INBOX
+from tempmaild.core.mailbox import INBOX, NewMessage
 from tempmaild.core.secret import Keys
 from tempmaild.errors import (
     FolderExists,
@@ -17,11 +17,14 @@ from tempmaild.errors import (
     MailboxGone,
     MaildropLocked,
     MessageTooLarge,
+    MetadataTooLarge,
     NoSuchFolder,
     ReadOnly,
     StoreFailed,
+    TooMuchMetadata,
     WrongCredentials,
 )
+from tempmaild.service.inbox import LARGEST_METADATA
 from tempmaild.service.logins import Listings, Recents
 from tempmaild.store.transaction import LIFETIMES
 from tests.support import MESSAGE, NOW, run
@@ -40,18 +43,26 @@ READING: dict[str, Use] = {
     "folder": lambda inbox, _: inbox.folder(INBOX),
     "entries": lambda inbox, folder: inbox.entries(folder),
     "changes": lambda inbox, folder: inbox.changes(folder.id, 0),
+    "gone": lambda inbox, folder: inbox.gone(folder.id, 0),
     "summaries": lambda inbox, folder: inbox.summaries(folder.id, [1]),
     "content": lambda inbox, folder: inbox.content(folder.id, 1),
     "examine": lambda inbox, folder: inbox.examine(folder.id, 1, len),
     "use": lambda inbox, _: inbox.use(),
+    "lost_subscriptions": lambda inbox, _: inbox.lost_subscriptions(),
+    "deleted": lambda inbox, folder: inbox.deleted(folder.id),
+    "metadata": lambda inbox, folder: inbox.metadata(folder.id),
+    "ending": lambda inbox, _: inbox.ending(),
 }
 WRITING: dict[str, Use] = {
     "create_folder": lambda inbox, _: inbox.create_folder("new"),
     "delete_folder": lambda inbox, _: inbox.delete_folder("Junk"),
     "rename_folder": lambda inbox, _: inbox.rename_folder("Junk", "new"),
     "subscribe": lambda inbox, _: inbox.subscribe("Junk", False),
+    "set_metadata": lambda inbox, folder: inbox.set_metadata(folder.id, {"/private/comment": b"x"}),
     "change_flags": lambda inbox, folder: inbox.change_flags(folder.id, [1], FlagChange.ADD, frozenset({SEEN})),
     "append": lambda inbox, _: inbox.append(INBOX, MESSAGE, frozenset(), None),
+    "check_append": lambda inbox, _: inbox.check_append(INBOX),
+    "replace": lambda inbox, folder: inbox.replace(folder.id, 1, INBOX, NewMessage(MESSAGE)),
     "copy": lambda inbox, folder: inbox.copy(folder.id, [1], "Junk"),
     "move": lambda inbox, folder: inbox.move(folder.id, [1], "Junk"),
     "expunge": lambda inbox, folder: inbox.expunge(folder.id, None),
@@ -202,7 +213,22 @@ class TestFolders:
 
     @pytest.mark.parametrize(
         "name",
-        ["", "/", "a//b", "/a", "a/", "a*", "100%", "a\n", "a\0b", "\x7f", "é" * 128, "/".join("a" * 21)],
+        [
+            "",
+            "/",
+            "a//b",
+            "/a",
+            "a/",
+            "a*",
+            "100%",
+            "a\n",
+            "a\0b",
+            "\x7f",
+            "é" * 128,
+            "/".join("a" * 21),
+            "a\x85",
+            "\u2028",
+        ],
     )
     def test_have_no_such_names(self, inbox: Inbox, name: str) -> None:
         with pytest.raises(FolderRefused):
@@ -240,6 +266,25 @@ class TestFolders:
         assert run(inbox.folder("INBOX/old")).messages == 1
         assert run(inbox.folder(INBOX)).messages == 0
 
+    def test_are_made_for_a_special_use(self, inbox: Inbox) -> None:
+        # RFC 6154 §3: that of the folder itself, not of those above it
+        assert run(inbox.create_folder("a/b", "\\Archive")) == run(inbox.folder("a/b"))
+        assert [run(inbox.folder(name)).special_use for name in ("a", "a/b")] == ["", "\\Archive"]
+
+    def test_are_put_on_a_list_and_taken_off_it(self, inbox: Inbox) -> None:
+        # RFC 9051 §6.3.7, §6.3.8
+        run(inbox.delete_folder("Junk"))
+        assert run(inbox.lost_subscriptions()) == ["Junk"]
+        for _ in range(2):
+            run(inbox.subscribe("Junk", False))
+        assert run(inbox.lost_subscriptions()) == []
+
+    def test_count_what_is_deleted(self, inbox: Inbox, folder: Folder) -> None:
+        assert run(inbox.deleted(folder.id)) == (0, 0)
+        for flags in ({DELETED}, {DELETED, SEEN}, {SEEN}, {"Deleted"}):
+            run(inbox.append(INBOX, MESSAGE, frozenset(flags), None))
+        assert run(inbox.deleted(folder.id)) == (2, 2 * len(MESSAGE))
+
     def test_that_were_deleted_hold_nothing(self, inbox: Inbox) -> None:
         folder = run(inbox.create_folder("a"))
         run(inbox.append("a", MESSAGE, frozenset(), None))
@@ -249,6 +294,29 @@ class TestFolders:
         for name in ("changes", "change_flags", "copy", "move", "expunge", "remove"):
             with pytest.raises(NoSuchFolder):
                 run(USES[name](inbox, folder))
+
+
+class TestMetadata:
+    def test_is_kept(self, inbox: Inbox, folder: Folder) -> None:
+        values = {"/private/b": b"x" * LARGEST_METADATA, "/private/a": b"\0"}
+        run(inbox.set_metadata(folder.id, values))
+        assert list(run(inbox.metadata(folder.id)).items()) == sorted(values.items())
+        assert run(inbox.metadata()) == {}
+        run(inbox.set_metadata(folder.id, {"/private/b": None}, "\\Archive"))
+        assert run(inbox.metadata(folder.id)) == {"/private/a": b"\0"}
+        assert run(inbox.folder(INBOX)).special_use == "\\Archive"
+
+    def test_is_refused(self, inbox: Inbox, folder: Folder) -> None:
+        with pytest.raises(MetadataTooLarge):
+            run(inbox.set_metadata(folder.id, {"/private/a": b"", "/private/b": b"x" * (LARGEST_METADATA + 1)}))
+        with pytest.raises(TooMuchMetadata):
+            run(inbox.set_metadata(folder.id, {f"/private/{number}": b"" for number in range(101)}))
+        assert run(inbox.metadata(folder.id)) == {}
+        run(inbox.create_folder("a"))
+        gone = run(inbox.folder("a"))
+        run(inbox.delete_folder("a"))
+        with pytest.raises(NoSuchFolder):
+            run(inbox.set_metadata(gone.id, {"/private/a": b""}))
 
 
 class TestMessages:

@@ -55,7 +55,9 @@ def test_the_owner_puts_off_the_end_within_bounds(house: TestAppliance, inbox: I
     house.clock.now = NOW + 99.999
     with pytest.raises(NotExtendable):
         run(lifetimes.extend_own(inbox, NOW + 1001))
+    assert run(inbox.ending()) == NOW + 100
     assert run(lifetimes.extend_own(inbox, NOW + 1000)) == NOW + 1000
+    assert run(inbox.ending()) == NOW + 1000
     house.clock.now = NOW + 999.999
     run(inbox.use())
     house.clock.now = NOW + 1000

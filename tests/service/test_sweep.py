@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tempmaild import log
-from tempmaild.core.flags import NO_FLAGS
-from tempmaild.core.mailbox import INBOX
+from tempmaild.core.mailbox import INBOX, NewMessage
 from tempmaild.errors import StoreFailed, WrongCredentials
 from tempmaild.service.mailboxes import Purged
 from tempmaild.service.sweep import Sweep
@@ -50,7 +49,7 @@ def write(house: TestAppliance, change: Change[Any]) -> Any:
 def fill(house: TestAppliance, account: Account, count: int) -> list[int]:
     """Put messages into the INBOX of an account; their UIDs."""
     inbox = Queries(house.appliance.handle).folder(account.mailbox.id, INBOX)
-    changes = [Append(inbox.id, MESSAGE, NO_FLAGS, None) for _ in range(count)]
+    changes = [Append(inbox.id, (NewMessage(MESSAGE),)) for _ in range(count)]
     return [write(house, change).uids[0][1] for change in changes]
 
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from tempmaild.core.flags import FLAGGED, NO_FLAGS, SEEN, FlagChange
+from tempmaild.core.flags import FLAGGED, SEEN, FlagChange
 from tempmaild.core.lifetime import FOREVER, Lifetime
+from tempmaild.core.mailbox import NewMessage
 from tempmaild.errors import MailboxFull, NoSuchMailbox, NotExtendable
 from tempmaild.store.lifetimes import ExtendMailbox, UseMailbox
 from tempmaild.store.mailboxes import DestroyMailbox, EndLifetime
@@ -129,7 +130,7 @@ def inbox(store: Store) -> Folder:
     """Five messages, of which those with UID 1 and 2 end after 10 and 20 seconds."""
     folder = store.folder(store.mailbox())
     for retention in (10, 20, 0, 0, 0):
-        store.write(Append(folder.id, message(), NO_FLAGS, None, retention=retention))
+        store.write(Append(folder.id, (NewMessage(message()),), retention=retention))
     return store.queries.folder(folder.mailbox_id, folder.name)
 
 
@@ -197,7 +198,7 @@ class TestMessagesWhoseTimeIsOver:
 
 @pytest.mark.parametrize("room", [0, 1, 2])
 def test_one_commit_takes_no_more_than_there_is_room_for(store: Store, inbox: Folder, room: int) -> None:
-    appends = [Append(inbox.id, message(), NO_FLAGS, None, most=5 + room) for _ in range(3)]
+    appends = [Append(inbox.id, (NewMessage(message()),), most=5 + room) for _ in range(3)]
     results = store.group(*appends)
     assert [isinstance(result, MailboxFull) for result in results] == [number >= room for number in range(3)]
     assert len(store.uids(inbox)) == 5 + room

@@ -193,7 +193,7 @@ class TestFolders:
         folder = store.folder(mailbox, "a")
         store.fill(folder, 2)
         store.write(DeleteFolder(mailbox.id, "a"))
-        assert store.touched == {folder.id}
+        assert store.touched == {folder.id, mailbox.id}
         assert names(store, mailbox) == ["a/b"]
         assert store.count("content") == 0
         with pytest.raises(NoSuchFolder):
@@ -216,6 +216,32 @@ class TestFolders:
         with pytest.raises(NoSuchFolder):
             store.write(Subscribe(mailbox.id, "junk", subscribed=True))
 
+    def test_stay_subscribed_when_they_go(self, store: Store, mailbox: Mailbox) -> None:
+        # RFC 9051 §6.3.7
+        store.group(CreateFolder(mailbox.id, "a"), CreateFolder(mailbox.id, "b"))
+        store.write(Subscribe(mailbox.id, "a", subscribed=True))
+        store.group(DeleteFolder(mailbox.id, "a"), DeleteFolder(mailbox.id, "b"))
+        assert store.queries.lost_subscriptions(mailbox.id) == ["a"]
+        assert [store.write(CreateFolder(mailbox.id, name)).subscribed for name in ("b", "a")] == [False, True]
+        assert store.folder(mailbox, "a").subscribed
+        assert store.queries.lost_subscriptions(mailbox.id) == []
+        store.write(DeleteFolder(mailbox.id, "a"))
+        store.write(Subscribe(mailbox.id, "a", subscribed=False))
+        assert store.queries.lost_subscriptions(mailbox.id) == []
+        with pytest.raises(NoSuchFolder):
+            store.write(Subscribe(mailbox.id, "a", subscribed=False))
+
+    def test_stay_subscribed_in_bounds(self, store: Store, mailbox: Mailbox) -> None:
+        for number in range(120):
+            store.group(
+                CreateFolder(mailbox.id, f"f{number}"),
+                Subscribe(mailbox.id, f"f{number}", subscribed=True),
+                DeleteFolder(mailbox.id, f"f{number}"),
+            )
+        assert len(store.queries.lost_subscriptions(mailbox.id)) == 100
+        store.write(DestroyMailbox(mailbox.id, 0))
+        assert store.count("lost_subscription") == 0
+
     def test_are_given_by_name(self, store: Store, mailbox: Mailbox) -> None:
         with pytest.raises(NoSuchFolder):
             store.queries.folder(mailbox.id, "inbox")
@@ -231,6 +257,7 @@ class TestRename:
         store.write(RenameFolder(mailbox.id, "a", "x/y"))
         assert names(store, mailbox) == ["ab", "x", "x/y", "x/y/b", "x/y/b/c"]
         after = store.folder(mailbox, "x/y/b")
+        assert store.queries.lost_subscriptions(mailbox.id) == []
         assert (after.id, after.messages, after.uid_next) == (before.id, 3, 4)
 
     def test_refuses_names_that_are_taken(self, store: Store, mailbox: Mailbox) -> None:

@@ -8,10 +8,11 @@ import pytest
 
 from tempmaild.core.delivery import Recipient
 from tempmaild.core.flags import ANSWERED, DELETED, FLAGGED, NO_FLAGS, SEEN, FlagChange
-from tempmaild.core.mailbox import Changes
-from tempmaild.errors import NoSuchFolder
+from tempmaild.core.mailbox import Changes, NewMessage
+from tempmaild.errors import MailboxFull, NoSuchFolder
 from tempmaild.store.mailboxes import CreateFolder, DestroyMailbox, RenameFolder
-from tempmaild.store.messages import Append, ChangeFlags, Copy, Deliver, Move, Remove
+from tempmaild.store.messages import Append, ChangeFlags, Copy, Deliver, Move, Remove, Replace
+from tempmaild.store.queries import CHANGES_REMEMBERED
 from tests.store.house import message
 from tests.support import NOW
 
@@ -105,7 +106,7 @@ def inbox(store: Store, mailbox: Mailbox) -> Folder:
 class TestAppend:
     def test_places_the_message(self, store: Store, mailbox: Mailbox) -> None:
         folder = store.folder(mailbox, "Drafts")
-        placement = store.write(Append(folder.id, message(), frozenset({SEEN, "$Draft"}), NOW - 1000))
+        placement = store.write(Append(folder.id, (NewMessage(message(), frozenset({SEEN, "$Draft"}), NOW - 1000),)))
         assert placement.uid_validity == folder.uid_validity
         assert placement.uids == ((0, 1),)
         (entry,) = store.queries.entries(folder.id)
@@ -114,7 +115,62 @@ class TestAppend:
 
     def test_needs_the_folder(self, store: Store) -> None:
         with pytest.raises(NoSuchFolder):
-            store.write(Append(999_999, message(), NO_FLAGS, None))
+            store.write(Append(999_999, (NewMessage(message()),)))
+
+    def test_places_all_or_none(self, store: Store, inbox: Folder, mailbox: Mailbox) -> None:
+        # RFC 3502 §6.3.11
+        messages = (
+            NewMessage(message("a"), frozenset({SEEN})),
+            NewMessage(message("b")),
+            NewMessage(message("b"), NO_FLAGS, 7),
+        )
+        with pytest.raises(MailboxFull):
+            store.write(Append(inbox.id, messages, mailbox.public_key, most=6))
+        assert store.folder(mailbox) == inbox
+        placement = store.write(Append(inbox.id, messages, mailbox.public_key, most=7))
+        assert placement.uids == ((0, 5), (0, 6), (0, 7))
+        entries = store.queries.entries(inbox.id)[4:]
+        assert [(entry.flags, entry.internal_date, entry.save_date) for entry in entries] == [
+            (frozenset({SEEN}), NOW, NOW),
+            (NO_FLAGS, NOW, NOW),
+            (NO_FLAGS, 7, NOW),
+        ]
+        assert len({entry.modseq for entry in entries}) == 3
+        assert store.folder(mailbox).unseen == inbox.unseen + 2
+
+
+class TestReplace:
+    """RFC 8508 §3: one change, or none."""
+
+    def test_takes_the_place(self, store: Store, inbox: Folder, mailbox: Mailbox) -> None:
+        append = Append(inbox.id, (NewMessage(message("new")),), mailbox.public_key, most=4)
+        placement = store.write(Replace(append, inbox.id, 2))
+        assert placement is not None
+        assert placement.uids == ((0, 5),)
+        assert [entry.uid for entry in store.queries.entries(inbox.id)] == [1, 3, 4, 5]
+        changes = store.queries.changes(inbox.id, inbox.highest_modseq)
+        assert ([entry.uid for entry in changes.changed], changes.gone) == ([5], (2,))
+
+    def test_in_another_folder(self, store: Store, inbox: Folder, mailbox: Mailbox) -> None:
+        drafts = store.folder(mailbox, "Drafts")
+        append = Append(drafts.id, (NewMessage(message("new")),), mailbox.public_key, most=1)
+        assert store.write(Replace(append, inbox.id, 2)) is not None
+        assert [entry.uid for entry in store.queries.entries(drafts.id)] == [1]
+        with pytest.raises(MailboxFull):
+            store.write(Replace(append, inbox.id, 3))
+        assert [entry.uid for entry in store.queries.entries(inbox.id)] == [1, 3, 4]
+
+    def test_what_is_gone_is_replaced_by_nothing(self, store: Store, inbox: Folder, mailbox: Mailbox) -> None:
+        append = Append(inbox.id, (NewMessage(message("new")),), mailbox.public_key)
+        assert store.write(Replace(append, inbox.id, 9)) is None
+        assert store.folder(mailbox) == inbox
+
+    @pytest.mark.parametrize("missing", ["source", "target"])
+    def test_needs_both_folders(self, store: Store, inbox: Folder, missing: str) -> None:
+        append = Append(inbox.id if missing == "source" else 999_999, (NewMessage(message()),))
+        with pytest.raises(NoSuchFolder):
+            store.write(Replace(append, 999_999 if missing == "source" else inbox.id, 1))
+        assert len(store.queries.entries(inbox.id)) == 4
 
 
 class TestChangeFlags:
@@ -264,8 +320,39 @@ class TestChanges:
         assert store.queries.changes(inbox.id, changes.highest_modseq) == Changes((), (), changes.highest_modseq)
 
     def test_of_a_folder_that_was_deleted(self, store: Store) -> None:
-        with pytest.raises(NoSuchFolder):
-            store.queries.changes(999_999, 0)
+        for query in (store.queries.changes, store.queries.gone):
+            with pytest.raises(NoSuchFolder):
+                query(999_999, 0)
+
+    def test_what_was_expunged(self, store: Store, inbox: Folder) -> None:
+        store.write(Remove(inbox.id, (3,)))
+        store.write(Remove(inbox.id, (1, 2)))
+        since = inbox.highest_modseq
+        assert store.queries.gone(inbox.id, since) == (1, 2, 3)
+        assert store.queries.gone(inbox.id, since + 1) == (1, 2)
+        assert store.queries.gone(inbox.id, since + 3) == ()
+        assert store.queries.gone(inbox.id, since + 100) == ()
+
+    def test_what_was_expunged_long_ago_is_forgotten(self, store: Store, inbox: Folder) -> None:
+        """RFC 7162 §5.3: readers are told so, long before it is."""
+        store.write(Remove(inbox.id, (1,)))
+        store.fill(inbox, 1000)
+        uids = tuple(store.uids(inbox))
+        since, rounds = inbox.highest_modseq, 0
+        while store.count("expunged"):
+            changes = store.queries.changes(inbox.id, since)
+            assert changes.gone == (1,)
+            assert changes.forgotten is (changes.highest_modseq > since + CHANGES_REMEMBERED)
+            assert store.queries.gone(inbox.id, since) == (None if changes.forgotten else (1,))
+            change = FlagChange.REMOVE if rounds % 2 else FlagChange.ADD
+            store.write(ChangeFlags(inbox.id, uids, change, frozenset({SEEN})))
+            rounds += 1
+            assert rounds < 20
+        assert store.queries.changes(inbox.id, since).forgotten
+        assert store.queries.gone(inbox.id, since) is None
+        # The latest are still known.
+        store.write(Remove(inbox.id, (2,)))
+        assert store.queries.changes(inbox.id, since).gone == (2,)
 
 
 def test_summaries_of_nothing(store: Store, inbox: Folder) -> None:
@@ -279,7 +366,7 @@ def test_numbers_beyond_32_bits(store: Store, mailbox: Mailbox) -> None:
     store.write(store.delivery(mailbox))
     (entry,) = store.queries.entries(inbox.id)
     assert entry.modseq == large + 1
-    store.write(Append(inbox.id, message(), NO_FLAGS, -large))
+    store.write(Append(inbox.id, (NewMessage(message(), NO_FLAGS, -large),)))
     assert store.queries.entries(inbox.id)[1].internal_date == -large
     # Not through a commit: what is in the folder does not add up to this.
     store.handle.run("UPDATE folder SET size = ? WHERE id = ?", large, inbox.id)
@@ -288,6 +375,6 @@ def test_numbers_beyond_32_bits(store: Store, mailbox: Mailbox) -> None:
 
 def test_an_append_after_a_rename_in_one_group_tells_the_new_uidvalidity(store: Store, mailbox: Mailbox) -> None:
     created = store.write(CreateFolder(mailbox.id, "old"))
-    append = Append(created.id, message(), NO_FLAGS, None)
+    append = Append(created.id, (NewMessage(message()),))
     _, _, placement = store.group(append, RenameFolder(mailbox.id, "old", "new"), append)
     assert placement.uid_validity == store.folder(mailbox, "new").uid_validity

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from tempmaild.core.flags import ANSWERED, DELETED, SEEN, FlagChange, Flags
-from tempmaild.core.mailbox import INBOX
+from tempmaild.core.mailbox import INBOX, NewMessage
 from tempmaild.errors import FolderExists, NoSuchFolder, TempmaildError
 from tempmaild.store.mailboxes import CreateFolder, DeleteFolder, DestroyMailbox, RenameFolder
 from tempmaild.store.messages import Append, ChangeFlags, Copy, Move, Remove
@@ -69,7 +69,7 @@ class Machine(RuleBasedStateMachine):
     @rule(box=_BOXES, name=_NAMES, flags=_FLAGS)
     def append(self, box: int, name: str, flags: Flags) -> None:
         appended = message(self.text())
-        if self.apply(Append(self.folder_id(box, name), appended, flags, None), self.needs(box, name)):
+        if self.apply(Append(self.folder_id(box, name), (NewMessage(appended, flags),)), self.needs(box, name)):
             self.model[box][name].add(flags, appended)
 
     @rule(box=_BOXES, name=_NAMES, uids=_UIDS, change=st.sampled_from(FlagChange), flags=_FLAGS)

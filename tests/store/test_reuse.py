@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from tempmaild.core import secret
-from tempmaild.core.flags import DELETED, NO_FLAGS, FlagChange
+from tempmaild.core.flags import DELETED, FlagChange
 from tempmaild.core.lifetime import FOREVER, Lifetime
-from tempmaild.core.mailbox import INBOX
+from tempmaild.core.mailbox import INBOX, WHOLE_MAILBOX, NewMessage
 from tempmaild.core.sealing import KeyPair, Opener, new_key_pair, unwrap, wrap
 from tempmaild.errors import AddressTaken, MessageDamaged, NoSuchCredential, NoSuchFolder, NoSuchMailbox
 from tempmaild.store.lifetimes import ExtendMailbox, UseMailbox
@@ -28,6 +28,7 @@ from tempmaild.store.mailboxes import (
     Subscribe,
 )
 from tempmaild.store.messages import Append, ChangeFlags, Copy, Deliver, ExpireRead, Move, Remove
+from tempmaild.store.metadata import SetMetadata
 from tempmaild.store.writer import commit
 from tests.store.house import message
 
@@ -109,7 +110,7 @@ def attacks(gone: Owner) -> list[Change[Any]]:
     mailbox_id, inbox_id, trash_id = gone.mailbox.id, gone.folders[INBOX][0], gone.folders["Trash"][0]
     key = gone.mailbox.public_key
     return [
-        Append(inbox_id, message("by the one before"), NO_FLAGS, None, key),
+        Append(inbox_id, (NewMessage(message("by the one before")),), key),
         Copy(inbox_id, None, trash_id),
         Move(inbox_id, (1,), trash_id),
         ChangeFlags(inbox_id, (1,), FlagChange.ADD, frozenset({DELETED})),
@@ -118,6 +119,8 @@ def attacks(gone: Owner) -> list[Change[Any]]:
         RenameFolder(mailbox_id, "Junk", "mine"),
         Subscribe(mailbox_id, "Junk", subscribed=False),
         CreateFolder(mailbox_id, "mine"),
+        SetMetadata(mailbox_id, inbox_id, (("/private/comment", b"mine"),), key),
+        SetMetadata(mailbox_id, WHOLE_MAILBOX, (("/private/comment", b"mine"),), key),
         AddCredential(mailbox_id, NewCredential(gone.keys.verifier, "app", wrapped=b"" if key else None)),
         ExtendMailbox(mailbox_id, FOREVER, bounded=False),
         *(RevokeCredential(mailbox_id, credential_id) for credential_id in gone.credentials),

@@ -1,0 +1,371 @@
+"""SEARCH, SORT and THREAD: which messages of the selected folder match, and how they belong together.
+
+RFC 9051 §6.4.4, RFC 5256. What they ask of a message is in `search`; `results`, `sort_order` and `thread_tree` make
+of the messages that are found what the client wants.
+"""
+
+from __future__ import annotations
+
+from array import array
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from tempmaild.core.message_ids import message_ids, references
+from tempmaild.core.subject import base_subject
+from tempmaild.errors import MessageDamaged
+from tempmaild.imap.dialogue import IN_FOLDER, Command, Dialogue
+from tempmaild.imap.grammar import SyntaxProblem
+from tempmaild.imap.message import Message
+from tempmaild.imap.replies import BAD, Refusal, Refused
+from tempmaild.imap.results import DEFAULT, SAVE, Results, parse_options
+from tempmaild.imap.search import Cost
+from tempmaild.imap.search_keys import Scope, parse_search, parse_search_in_charset
+from tempmaild.imap.sort_order import Order, collation_key, parse_order, sent_date
+from tempmaild.imap.thread_tree import Letter, Links, by_references, by_subject, write_threads
+from tempmaild.net.conversation import Pause
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Container, Generator, Sequence
+
+    from tempmaild.core.summary import Summary
+    from tempmaild.imap.grammar import Parser
+    from tempmaild.imap.results import Options
+    from tempmaild.imap.search import Key
+    from tempmaild.imap.search_keys import Criteria
+
+T = TypeVar("T")
+
+_BATCH: Final = 100
+"""Messages whose summaries are in memory at the same time."""
+_TURN: Final = 8_000
+"""Questions to entries after which others have their turn: some milliseconds."""
+_SUMMARY: Final = 40
+"""Questions to entries that take as long as reading a summary, or asking it one thing."""
+_MOST_NAMES: Final = 500_000
+"""Message identifiers that one THREAD may have in memory, tens of megabytes."""
+
+_TOO_LONG = Refusal(b"LIMIT", b"The search takes too long, look into fewer messages")  # RFC 5530 §3
+_TOO_MANY = Refusal(b"LIMIT", b"The messages refer to too many others, thread fewer of them")
+
+
+class Turns:
+    """Sees to it that a search neither takes too long nor has others wait.
+
+    Args:
+        s: the session that searches.
+    """
+
+    def __init__(self, s: Dialogue) -> None:
+        self._clock = s.shared.clock
+        self._deadline = self._clock() + s.shared.rules.search_seconds
+        self._left = _TURN
+
+    async def spend(self, work: int) -> None:
+        """Note work that will be done now, in questions to entries; others come first when it is their turn."""
+        if work > self._left:
+            await self.give_way()
+        self._left -= work
+
+    async def give_way(self) -> None:
+        """Let others have their turn.
+
+        Raises:
+            Refused: it has taken too long.
+        """
+        self.check()
+        await Pause(0)
+        self._left = _TURN
+
+    def check(self) -> None:
+        """See whether there is time left.
+
+        Raises:
+            Refused: there is none.
+        """
+        if self._clock() > self._deadline:
+            raise Refused(*_TOO_LONG)
+
+    async def finish(self, work: Generator[None, None, T]) -> T:
+        """Do work that yields where others may have their turn."""
+        while True:
+            try:
+                next(work)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+            await self.give_way()
+
+
+# -- SEARCH
+
+
+async def search(s: Dialogue, parser: Parser) -> bytes:
+    """Give the numbers of the messages that match."""
+    return await _search(s, parser, by_uid=False)
+
+
+async def uid_search(s: Dialogue, parser: Parser) -> bytes:
+    """Give the UIDs of the messages that match."""
+    return await _search(s, parser, by_uid=True)
+
+
+async def _search(s: Dialogue, parser: Parser, *, by_uid: bool) -> bytes:
+    parser.space()
+    options = parse_options(parser)
+    if options is None and b"IMAP4REV2" in s.enabled:
+        options = DEFAULT
+
+    async def find() -> Results:
+        criteria = await _criteria(s, parser, parse_search)
+        return Results(await _find(s, criteria, Turns(s)), by_uid, criteria.with_modseq)
+
+    await _tell(s, b"SEARCH", options, find)
+    return b"OK Searched"
+
+
+async def _tell(s: Dialogue, name: bytes, options: Options | None, find: Callable[[], Awaitable[Results]]) -> None:
+    """Find messages, and tell and keep what the options say; None for a plain list of numbers."""
+    if options is None:
+        await s.send((await find()).plain(name))
+        return
+    try:
+        results = await find()
+    except SyntaxProblem:
+        raise
+    except Exception as error:
+        # RFC 5182 §2.1: a search that ends with NO leaves nothing saved, one that ends with BAD what was there.
+        if SAVE in options and not (isinstance(error, Refused) and error.refusal.condition is BAD):
+            s.selected().saved = array("I")
+        raise
+    if SAVE in options:
+        s.selected().saved = results.saved(options)
+    await s.send(results.extended(s.tag, options))
+
+
+async def _criteria(s: Dialogue, parser: Parser, parse: Callable[[Parser, Scope], Criteria]) -> Criteria:
+    await s.catch_up()
+    view = s.selected()
+    enabled = s.enabled
+    scope = Scope(view.uids, int(s.shared.clock()), view.saved, b"UIDONLY" in enabled, b"UTF8=ACCEPT" in enabled)
+    criteria = parse(parser, scope)
+    if criteria.with_modseq:
+        s.enable_condstore()
+    return criteria
+
+
+# -- finding
+
+
+async def _find(
+    s: Dialogue,
+    criteria: Criteria,
+    turns: Turns,
+    take: Callable[[Message], Awaitable[None]] | None = None,
+) -> list[Message]:
+    """Give the messages that match, by sequence number; have `take` look at each together with its summary."""
+    likely, unsure = await _likely(s, criteria, turns)
+    if take is None and not unsure:
+        return likely
+    found = []
+    for start in range(0, len(likely), _BATCH):
+        found += await _look_closer(s, criteria, turns, likely[start : start + _BATCH], unsure, take)
+    return found
+
+
+async def _likely(s: Dialogue, criteria: Criteria, turns: Turns) -> tuple[list[Message], set[int]]:
+    """Give the messages that match as far as the entries show, and the numbers of those where that is not sure."""
+    view = s.selected()
+    entries = await s.entries(view.uids)
+    decide = criteria.key.decide
+    likely = []
+    unsure = set()
+    step = max(1, min(_TURN // criteria.size, len(view.uids)))
+    for start in range(0, len(view.uids), step):
+        await turns.spend(step * criteria.size)
+        for index, uid in enumerate(view.uids[start : start + step], start):
+            if uid in entries:
+                message = view.message(index, entries[uid])
+                verdict = decide(message)
+                if verdict is not False:
+                    likely.append(message)
+                    if verdict is None:
+                        unsure.add(message.number)
+    return likely, unsure
+
+
+async def _look_closer(
+    s: Dialogue,
+    criteria: Criteria,
+    turns: Turns,
+    likely: Sequence[Message],
+    unsure: Container[int],
+    take: Callable[[Message], Awaitable[None]] | None,
+) -> list[Message]:
+    """Give those that match, with more of the messages at hand."""
+    wanted = [message.entry.uid for message in likely if take or message.number in unsure]
+    summaries = await s.inbox.summaries(s.selected().folder.id, wanted) if wanted else {}
+    found = []
+    for message in likely:
+        sure = message.number not in unsure
+        if sure and take is None:
+            found.append(message)
+            continue
+        turns.check()
+        await turns.spend(_SUMMARY * (1 + criteria.size))
+        message.summary = summaries.get(message.entry.uid)
+        # Nobody knows what a damaged one said; the others are found.
+        if message.summary is not None and (sure or await _matches(s, criteria.key, message)):
+            if take is not None:
+                await take(message)
+            found.append(message)
+        message.summary = None
+    return found
+
+
+async def _matches(s: Dialogue, key: Key, message: Message) -> bool:
+    verdict = key.decide(message)
+    if verdict is None and key.cost is Cost.CONTENT:
+        verdict = await _matches_by_content(s, key, message)
+    return bool(verdict)
+
+
+async def _matches_by_content(s: Dialogue, key: Key, message: Message) -> bool:
+    summary = message.summary
+
+    def decide(content: bytes) -> bool | None:
+        # Another object, so that the content is not kept for as long as the message.
+        return key.decide(Message(message.number, message.entry, message.recent, summary, content))
+
+    try:
+        return bool(await s.inbox.examine(s.selected().folder.id, message.entry.uid, decide))
+    except MessageDamaged:
+        return False
+
+
+# -- SORT
+
+
+async def sort(s: Dialogue, parser: Parser) -> bytes:
+    """Give the numbers of the messages that match, in some order."""
+    return await _sort(s, parser, by_uid=False)
+
+
+async def uid_sort(s: Dialogue, parser: Parser) -> bytes:
+    """Give the UIDs of the messages that match, in some order."""
+    return await _sort(s, parser, by_uid=True)
+
+
+async def _sort(s: Dialogue, parser: Parser, *, by_uid: bool) -> bytes:
+    parser.space()
+    options = parse_options(parser)
+
+    async def find() -> Results:
+        order = Order(parse_order(parser))
+        parser.space()
+        criteria = await _criteria(s, parser, parse_search_in_charset)
+        turns = Turns(s)
+        found = await _find_for(s, criteria, turns, order)
+        places = await turns.finish(order.places())
+        return Results([found[place] for place in places], by_uid, criteria.with_modseq)
+
+    await _tell(s, b"SORT", options, find)
+    return b"OK Sorted"
+
+
+async def _find_for(s: Dialogue, criteria: Criteria, turns: Turns, order: Order) -> list[Message]:
+    """Give the messages that match, by sequence number, and have them put in order."""
+
+    async def add(message: Message) -> None:
+        order.add(message)
+
+    if order.cost > Cost.ENTRY:
+        return await _find(s, criteria, turns, add)
+    found = await _find(s, criteria, turns)
+    for message in found:
+        await turns.spend(1)
+        order.add(message)
+    return found
+
+
+# -- THREAD
+
+
+async def thread(s: Dialogue, parser: Parser) -> bytes:
+    """Give the numbers of the messages that match, as threads."""
+    return await _thread(s, parser, by_uid=False)
+
+
+async def uid_thread(s: Dialogue, parser: Parser) -> bytes:
+    """Give the UIDs of the messages that match, as threads."""
+    return await _thread(s, parser, by_uid=True)
+
+
+async def _thread(s: Dialogue, parser: Parser, *, by_uid: bool) -> bytes:
+    parser.space()
+    algorithm = parser.atom().upper()
+    if algorithm not in (b"ORDEREDSUBJECT", b"REFERENCES"):
+        parser.fail("Expected ORDEREDSUBJECT or REFERENCES before this")
+    parser.space()
+    criteria = await _criteria(s, parser, parse_search_in_charset)
+    turns = Turns(s)
+    letters: list[Letter] = []
+    links = Links() if algorithm == b"REFERENCES" else None
+
+    async def add(message: Message) -> None:
+        letters.append(_letter(message))
+        if links is not None:
+            await _add_links(s, links, message)
+
+    found = await _find(s, criteria, turns, add)
+    forest = await turns.finish(by_subject(letters) if links is None else by_references(letters, links))
+    numbers = Results(found, by_uid, with_modseq=False).numbers()
+    pieces = await turns.finish(write_threads(forest, numbers))
+    await s.send(b"* THREAD%b%b\r\n" % (b" " if pieces else b"", b"".join(pieces)))
+    return b"OK Threaded"
+
+
+def _letter(message: Message) -> Letter:
+    assert message.summary is not None, "it was found with its summary"
+    subject = base_subject(message.summary.envelope.subject or b"")
+    return Letter(sent_date(message), collation_key(subject.text), subject.is_reply)
+
+
+async def _add_links(s: Dialogue, links: Links, message: Message) -> None:
+    summary = message.summary
+    assert summary is not None, "it was found with its summary"
+    envelope = summary.envelope
+    name = next(message_ids(envelope.message_id or b""), None)
+    # RFC 5256 §3: In-Reply-To counts where References says nothing.
+    names = await _references(s, message, summary) or tuple(message_ids(envelope.in_reply_to or b""))[:1]
+    links.add(name, names)
+    if links.names > _MOST_NAMES:
+        raise Refused(*_TOO_MANY)
+
+
+async def _references(s: Dialogue, message: Message, summary: Summary) -> tuple[bytes, ...]:
+    if summary.references is not None:
+        return summary.references
+
+    def look(content: bytes) -> tuple[bytes, ...]:
+        return references(content, summary.structure.body)
+
+    try:
+        return await s.inbox.examine(s.selected().folder.id, message.entry.uid, look) or ()
+    except MessageDamaged:
+        return ()
+
+
+COMMANDS = (
+    Command(b"SEARCH", IN_FOLDER, search, "RFC 9051 §6.4.4", capability=b"ESEARCH SEARCHRES WITHIN", expunges=False),
+    Command(b"UID SEARCH", IN_FOLDER, uid_search, "RFC 9051 §6.4.9"),
+    Command(b"SORT", IN_FOLDER, sort, "RFC 5256 §3", capability=b"SORT SORT=DISPLAY ESORT", expunges=False),
+    Command(b"UID SORT", IN_FOLDER, uid_sort, "RFC 5256 §3"),
+    Command(
+        b"THREAD",
+        IN_FOLDER,
+        thread,
+        "RFC 5256 §3",
+        capability=b"THREAD=ORDEREDSUBJECT THREAD=REFERENCES",
+        expunges=False,
+    ),
+    Command(b"UID THREAD", IN_FOLDER, uid_thread, "RFC 5256 §3"),
+)
