@@ -16,6 +16,7 @@ from tempmaild.core.parameters import Parameters, parameter_octets
 _NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="))
 _SLICE = 256 * 1024  # octets that are decoded at once: while that is done, no other thread can do anything
 _LINE_PADDING = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n|\Z)")
+_UNCUT = re.compile(rb"[^=][^=\s]")  # no escape goes on after it, and no white space that may be padding ends here
 _CUT_ESCAPE = re.compile(rb"=[0-9A-Fa-f]?\Z")
 _ENCODED_WORD = re.compile(rb"=\?([^?\s]++)\?([bBqQ])\?([^?]*+)\?=")  # blanks inside are not allowed, and frequent
 _LINE_CONTROLS = dict.fromkeys(map(ord, "\0\r\n"))
@@ -80,10 +81,23 @@ def _decode_piece(text: bytes) -> bytes:
 def _decode_quoted_printable(text: bytes) -> Iterator[bytes]:
     start = 0
     while start < len(text):
-        end = text.find(b"\n", start + _SLICE) + 1 or len(text)
+        end = _end_of_slice(text, start)
         # White space at the end of a line was added on the way (RFC 2045 §6.7, rule 3).
         yield binascii.a2b_qp(_LINE_PADDING.sub(b"", text[start:end]))
         start = end
+
+
+def _end_of_slice(text: bytes, start: int) -> int:
+    """Where to cut quoted-printable text: at the end of a line or, where that is far, between two characters."""
+    middle, most = start + _SLICE, start + 2 * _SLICE
+    if most >= len(text):
+        return len(text)
+    end = text.find(b"\n", middle, most) + 1
+    if end:
+        return end
+    # Where nothing else is left, there is no sense in the text either.
+    ordinary = _UNCUT.search(text, middle, most)
+    return ordinary.end() if ordinary else most
 
 
 def decode_charset(data: bytes, charset: bytes) -> str:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from tempmaild.store.messages import FlagResult
 
 _BATCH = 100
+_STORED_AT_ONCE = 2000
 _SHORT_REQUEST = 100
 _SEEN = frozenset({SEEN})
 _CHANGES = {
@@ -267,6 +268,34 @@ async def _store(s: Dialogue, parser: Parser, *, by_uid: bool) -> bytes:
     # What others did is told first, so that what is then told apart is what this command does.
     await s.catch_up()
     flags = view.spelled(flags)
+    wish = _Wish(change, flags, silent, unchanged_since)
+    changed, modified = 0, list[int]()
+    # Each message is changed or not for itself (RFC 7162 §3.1.3); others come to their turn between many of them.
+    for start in range(0, len(uids), _STORED_AT_ONCE):
+        result = await _store_some(s, wish, uids[start : start + _STORED_AT_ONCE])
+        changed += len(result.changed)
+        modified += result.modified
+    return _stored(view, modified, len(uids) - changed - len(modified), by_uid=by_uid)
+
+
+class _Wish(NamedTuple):
+    """What STORE is to do.
+
+    Attributes:
+        silent: whether the client need not be told what it can work out.
+        unchanged_since: only messages that have not changed since are changed; None for all.
+    """
+
+    change: FlagChange
+    flags: Flags
+    silent: bool
+    unchanged_since: int | None
+
+
+async def _store_some(s: Dialogue, wish: _Wish, uids: Sequence[int]) -> FlagResult:
+    """Change the flags of some messages, and tell what became of them."""
+    view = s.selected()
+    change, flags, silent, unchanged_since = wish
     conditional = unchanged_since is not None
     entries = await s.entries(uids) if silent or conditional else {}
     before = {uid: entries[uid] for uid in uids if uid in entries}
@@ -275,7 +304,7 @@ async def _store(s: Dialogue, parser: Parser, *, by_uid: bool) -> bytes:
     s.say(view.new_keywords(result.changed))
     view.changed_here(result.changed)
     await s.send_lines(_stored_lines(view, result, before, expected, conditional=conditional))
-    return _stored(view, result, len(uids), by_uid=by_uid)
+    return result
 
 
 def _parse_unchanged_since(parser: Parser) -> int:
@@ -308,15 +337,19 @@ def _stored_lines(
             yield view.flags_of(before[uid])
 
 
-def _stored(view: View, result: FlagResult, asked: int, *, by_uid: bool) -> bytes:
-    """Write how STORE of so many messages ends.
+def _stored(view: View, left: Sequence[int], gone: int, *, by_uid: bool) -> bytes:
+    """Write how STORE ends.
+
+    Args:
+        left: UIDs of the messages that were left as they are.
+        gone: how many are not there any more.
 
     Raises:
         Refused: some of them are gone, and others were left as they are.
     """
-    modified = result.modified if by_uid else [bisect_left(view.uids, uid) + 1 for uid in result.modified]
+    modified = left if by_uid else [bisect_left(view.uids, uid) + 1 for uid in left]
     code = b"MODIFIED " + write_set(modified) if modified else b""
-    if len(result.changed) + len(modified) < asked and not by_uid:
+    if gone and not by_uid:
         if not code:
             return DONE_BUT_SOME_GONE
         # RFC 7162 §3.1.3 tells of what was modified even so.

@@ -16,7 +16,7 @@ from tempmaild.imap.replies import Refused
 from tempmaild.imap.strings import astring, nstring
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from tempmaild.core.mailbox import Folder
     from tempmaild.imap.grammar import Parser
@@ -131,6 +131,21 @@ async def _values(s: Dialogue, folder: Folder | None) -> dict[str, bytes]:
     if folder.special_use:
         values[SPECIAL_USE] = folder.special_use.encode()
     return values
+
+
+async def marks(s: Dialogue, folders: Iterable[Folder]) -> dict[tuple[int, str], object]:
+    """Give something for each entry of these folders and of the server, which is another when its value is."""
+    found: dict[tuple[int, str], object] = {**await s.inbox.metadata_marks()}
+    found.update(((folder.id, SPECIAL_USE), folder.special_use) for folder in folders if folder.special_use)
+    # With an idle time, the value of this one would be another one with whatever is done.
+    found[WHOLE_MAILBOX, EXPIRES] = await s.inbox.final_end()
+    return found
+
+
+def changed_line(name: str, entries: Iterable[str], *, utf8: bool) -> bytes:
+    """Write that entries have changed, without their values (RFC 5464 §4.4.2); `name` is "" for the server."""
+    names = b" ".join([astring(entry.encode()) for entry in entries])
+    return b"* METADATA %b %b\r\n" % (written(name, utf8=utf8), names)
 
 
 def _wanted(values: Mapping[str, bytes], entries: list[str], depth: float) -> dict[str, bytes | None]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
-from tempmaild.core.mailbox import FOLDER_SEPARATOR, INBOX
+from tempmaild.core.mailbox import FOLDER_SEPARATOR, INBOX, WHOLE_MAILBOX
 from tempmaild.errors import MailboxGone
+from tempmaild.imap import metadata
 from tempmaild.imap.dialogue import LOGGED_IN, Command, Dialogue
 from tempmaild.imap.fetch_items import parse_fetch
 from tempmaild.imap.listing import Listing, list_line
@@ -29,15 +32,20 @@ _EXPUNGE: Final = b"MESSAGEEXPUNGE"
 _FLAGS: Final = b"FLAGCHANGE"
 _NAME: Final = b"MAILBOXNAME"
 _SUBSCRIPTION: Final = b"SUBSCRIPTIONCHANGE"
+_METADATA: Final = b"MAILBOXMETADATACHANGE"
+_SERVER_METADATA: Final = b"SERVERMETADATACHANGE"
 _EVENTS: Final = {
     _NEW: b"MessageNew",
     _EXPUNGE: b"MessageExpunge",
     _FLAGS: b"FlagChange",
     _NAME: b"MailboxName",
     _SUBSCRIPTION: b"SubscriptionChange",
+    _METADATA: b"MailboxMetadataChange",
+    _SERVER_METADATA: b"ServerMetadataChange",
 }
 _OF_MESSAGES: Final = frozenset({_NEW, _EXPUNGE})
-_OF_FOLDERS: Final = frozenset({_NAME, _SUBSCRIPTION})
+_OF_METADATA: Final = frozenset({_METADATA, _SERVER_METADATA})
+_OF_FOLDERS: Final = _OF_METADATA | {_NAME, _SUBSCRIPTION}
 
 _SELECTED: Final = b"SELECTED"
 _DELAYED: Final = b"SELECTED-DELAYED"
@@ -114,7 +122,7 @@ class Notifying:
         pending: whether something has happened of which it may have to be told.
     """
 
-    __slots__ = ("_asked", "_folders", "_groups", "_held", "_selected", "_session", "pending")
+    __slots__ = ("_asked", "_folders", "_groups", "_held", "_metadata", "_selected", "_session", "pending")
 
     def __init__(self, session: Dialogue, selected: _Selected, groups: Sequence[_Group]) -> None:
         self._session = session
@@ -122,6 +130,8 @@ class Notifying:
         self._groups = tuple(groups)
         # As the client knows them, by id; none while it does not ask.
         self._folders: dict[int, Folder] = {}
+        # Marks of what the client knows to be kept, by folder and name; none while it does not ask.
+        self._metadata: dict[tuple[int, str], object] = {}
         self._held: _Held | None = None
         self._asked = False
         self.pending = False
@@ -154,6 +164,8 @@ class Notifying:
             self.listen()
             # Something may have happened before it could be heard.
             self.pending = True
+        if any(group.events & _OF_METADATA for group in self._groups):
+            self._metadata = await metadata.marks(self._session, folders)
 
     def _hear(self) -> None:
         self.pending = True
@@ -164,9 +176,10 @@ class Notifying:
         if not self._groups:
             await s.inbox.check_alive()
             return
-        known = self._folders
+        known, known_metadata = self._folders, self._metadata
         await self._look()
         await s.send_lines(self._changed_names(known))
+        await s.send_lines(self._changed_metadata(known_metadata))
         for folder in self._folders.values():
             if folder.id != self._selected_id and self._has_changed(known.get(folder.id), folder):
                 await s.send(self._status(folder))
@@ -187,6 +200,17 @@ class Notifying:
         for folder_id, before in known.items():
             if folder_id not in self._folders and before.name not in names and _NAME in self._events_of(before):
                 yield list_line(["\\NonExistent"], before.name, utf8=s.utf8)
+
+    def _changed_metadata(self, known: dict[tuple[int, str], object]) -> Iterator[bytes]:
+        """Write METADATA responses with the names of entries that have changed (RFC 5465 §5.6, §5.7)."""
+        changed = sorted({key for key, _ in known.items() ^ self._metadata.items()})
+        for folder_id, keys in groupby(changed, key=itemgetter(0)):
+            names = [name for _, name in keys]
+            folder = self._folders.get(folder_id)
+            if folder is not None and _METADATA in self._events_of(folder):
+                yield metadata.changed_line(folder.name, names, utf8=self._session.utf8)
+            elif folder_id == WHOLE_MAILBOX and self._wants_server_metadata:
+                yield metadata.changed_line("", names, utf8=self._session.utf8)
 
     def _has_changed(self, known: Folder | None, folder: Folder) -> bool:
         """Tell whether something has happened to the messages of a folder of which the client wants to be told."""
@@ -219,6 +243,11 @@ class Notifying:
 
     def _events_of(self, folder: Folder) -> set[bytes]:
         return {event for group in self._groups if group.covers(folder) for event in group.events}
+
+    @property
+    def _wants_server_metadata(self) -> bool:
+        # Whatever folders a group means: it is of none of them.
+        return any(_SERVER_METADATA in group.events for group in self._groups)
 
     @property
     def _selected_id(self) -> int:

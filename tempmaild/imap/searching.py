@@ -119,7 +119,7 @@ async def _search(s: Dialogue, parser: Parser, *, by_uid: bool) -> bytes:
         return Results(await _find(s, criteria, Turns(s)), by_uid, criteria.with_modseq)
 
     await _tell(s, b"SEARCH", options, find)
-    return b"OK Searched"
+    return _ending(s, b"Searched", by_uid=by_uid)
 
 
 async def _tell(s: Dialogue, name: bytes, options: Options | None, find: Callable[[], Awaitable[Results]]) -> None:
@@ -139,6 +139,15 @@ async def _tell(s: Dialogue, name: bytes, options: Options | None, find: Callabl
     if SAVE in options:
         s.selected().saved = results.saved(options)
     await s.send(results.extended(s.tag, options))
+
+
+def _ending(s: Dialogue, text: bytes, *, by_uid: bool) -> bytes:
+    """Give the completion; it warns who still counts messages that cannot be found any more (RFC 5530 §3).
+
+    With UIDs there is no need to: EXPUNGE is told before the completion.
+    """
+    unaware = s.selected().has_expunged and not by_uid
+    return (b"OK [EXPUNGEISSUED] " if unaware else b"OK ") + text
 
 
 async def _criteria(s: Dialogue, parser: Parser, parse: Callable[[Parser, Scope], Criteria]) -> Criteria:
@@ -268,7 +277,7 @@ async def _sort(s: Dialogue, parser: Parser, *, by_uid: bool) -> bytes:
         return Results([found[place] for place in places], by_uid, criteria.with_modseq)
 
     await _tell(s, b"SORT", options, find)
-    return b"OK Sorted"
+    return _ending(s, b"Sorted", by_uid=by_uid)
 
 
 async def _find_for(s: Dialogue, criteria: Criteria, turns: Turns, order: Order) -> list[Message]:
@@ -320,7 +329,7 @@ async def _thread(s: Dialogue, parser: Parser, *, by_uid: bool) -> bytes:
     numbers = Results(found, by_uid, with_modseq=False).numbers()
     pieces = await turns.finish(write_threads(forest, numbers))
     await s.send(b"* THREAD%b%b\r\n" % (b" " if pieces else b"", b"".join(pieces)))
-    return b"OK Threaded"
+    return _ending(s, b"Threaded", by_uid=by_uid)
 
 
 def _letter(message: Message) -> Letter:

@@ -70,15 +70,23 @@ async def idle(s: Dialogue, parser: Parser) -> bytes:
         if s.notifying is not None:
             # RFC 5465 §6.1.2: what was held back between commands may be told now.
             s.notifying.pending = True
-    # What is known by now comes before the "+": in one block behind it, a compressed Thunderbird does not see it.
-    if s.has_news:
-        await _tell(s)
-    s.say(b"+ Waiting for news\r\n")
-    while (line := await s.next_line(or_news=True)) is NEWS:
-        await _tell(s)
+    s.unasked = True
+    try:
+        line = await _tell_until_line(s)
+    finally:
+        s.unasked = False
     if line.upper() != b"DONE":
         raise Refused(b"", b"Expected DONE", BAD)
     return b"OK Enough waited"
+
+
+async def _tell_until_line(s: Dialogue) -> bytes:
+    """Tell the news until the client has said something."""
+    # Before any news: IMAPClient takes nothing else for the beginning.
+    s.say(b"+ Waiting for news\r\n")
+    while (line := await s.next_line(or_news=True)) is NEWS:
+        await _tell(s)
+    return line
 
 
 async def _tell(s: Dialogue) -> None:

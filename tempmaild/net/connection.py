@@ -369,7 +369,9 @@ class Connection(Protocol):
         session.output.clear()
         if not data:
             return
-        self._write(data if self._deflate is None else self._deflate.pack(data))
+        if self._deflate is not None:
+            data = self._deflate.store(data) if session.unasked else self._deflate.pack(data)
+        self._write(data)
 
     def _write(self, data: bytes) -> None:
         """Write at once what the socket takes, and leave the rest to the transport.

@@ -351,8 +351,11 @@ class Session(ABC):
     Attributes:
         id: what the log calls this session.
         output: what was said and not yet sent; the connection takes it whenever the session waits.
+        unasked: whether what is said now answers nothing: the client may only take as many octets as it sees arrive.
         wake: looks again at the `Take` that the session awaits, after something besides input has changed.
     """
+
+    unasked = False
 
     def __init__(self, peer: Peer, session_id: str, log: Log) -> None:
         self.peer = peer

@@ -22,6 +22,10 @@ _CLIENTS_WINDOW_BITS = 15
 """What a client may use without asking: the unpacker takes up to 40 KiB."""
 
 
+_STORED_AT_ONCE = (1 << 16) - 1
+"""Octets that a stored block may have (RFC 1951 §3.2.4)."""
+
+
 class Deflate:
     """Packs what is said, and unpacks in pieces what the client sends."""
 
@@ -71,6 +75,17 @@ class Deflate:
             packer = self._packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, -_WINDOW_BITS, _MEMORY_LEVEL)
         return packer.compress(data) + packer.flush(zlib.Z_SYNC_FLUSH)
 
+    def store(self, data: bytes) -> bytes:
+        """Wrap what is said, and pack nothing, for a client that waits without having asked.
+
+        Such a client may take no more octets than it sees arrive, and not look for the rest before it sees others
+        (Thunderbird 153 while it idles). What is packed may be shorter than what it says; what is stored never is.
+        """
+        self.rest()
+        return b"".join(
+            _stored(data[start : start + _STORED_AT_ONCE]) for start in range(0, len(data), _STORED_AT_ONCE)
+        )
+
     def rest(self) -> None:
         """Need less memory while nothing is said.
 
@@ -78,3 +93,9 @@ class Deflate:
         another packer, which refer to nothing before them, may follow.
         """
         self._packer = None
+
+
+def _stored(data: bytes) -> bytes:
+    """Write a block that is not the last and not packed; it begins with a whole octet, as everything flushed ends."""
+    length = len(data)
+    return b"\0" + length.to_bytes(2, "little") + (length ^ 0xFFFF).to_bytes(2, "little") + data

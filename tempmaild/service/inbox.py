@@ -276,6 +276,19 @@ class Inbox:
         kept = await self._access.read(self._queries.metadata, self.mailbox.id, folder_id)
         return {name: sealed.content(self._opener) for name, sealed in sorted(kept.items())}
 
+    async def metadata_marks(self) -> dict[tuple[int, str], bytes]:
+        """Give a few octets for each entry that is kept, by folder and name, which are others when it is set anew."""
+        await self.check_alive()
+        return await self._access.read(self._queries.metadata_marks, self.mailbox.id)
+
+    async def final_end(self) -> int:
+        """Give when the mailbox ends however much it is used, as things are now; UTC epoch seconds."""
+        await self.check_alive()
+        found = await self._access.read(self._queries.mailboxes_of, [self.mailbox.id])
+        if not found:
+            raise MailboxGone(self.mailbox.address)
+        return found[0].ends_at
+
     async def set_metadata(
         self, folder_id: int, values: Mapping[str, bytes | None], special_use: str | None = None
     ) -> None:
@@ -558,7 +571,8 @@ class Inbox:
     def watch_besides(self, ids: Iterable[int], notice: Callable[[], None]) -> None:
         """Call `notice` after each commit that changes one of these folders, in place of those watched so before.
 
-        For the id of the mailbox it is called after folders were made, renamed, deleted, subscribed to or no longer.
+        For the id of the mailbox it is called after folders were made, renamed, deleted, subscribed to or no longer,
+        and after something that is kept with the whole mailbox was changed, its end among it.
         """
         hub = self._logins.hub
         for watched in self._watched_besides:

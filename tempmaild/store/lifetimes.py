@@ -74,6 +74,7 @@ class ExtendMailbox(Struct, frozen=True):
             *(self.ends_at, expires_at, self.mailbox_id, now),
         ):
             raise NoSuchMailbox(str(self.mailbox_id))
+        transaction.folders_changed(self.mailbox_id)
         record(
             transaction,
             self.actor,

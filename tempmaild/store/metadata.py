@@ -67,6 +67,8 @@ class SetMetadata(Struct, frozen=True):
             # RFC 7162 §3.2
             transaction.folder(self.folder_id).next_modseq()
             transaction.touched.add(self.folder_id)
+        else:
+            transaction.folders_changed(self.mailbox_id)
         if self.special_use is not None:
             db.run("UPDATE folder SET special_use = ? WHERE id = ?", self.special_use, self.folder_id)
 

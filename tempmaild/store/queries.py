@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,7 @@ _DOMAIN = "id, name, kind, created_at, sealed, enabled, policy"
 _MAILBOX = "id, address, created_at, expires_at, domain_id, public_key, lifetime, ends_at, extend_until, used_at"
 _PAGE = 1000
 _ALL = 1 << 62
+_MARK = 16
 
 CHANGES_REMEMBERED = 4096
 """How many of a folder's latest changes tell what was expunged, twice as many are kept (RFC 7162 §5.3)."""
@@ -275,6 +277,19 @@ class Queries:
             "SELECT name, value_key, data FROM metadata WHERE mailbox_id = ? AND folder_id = ?", mailbox_id, folder_id
         )
         return {name: Sealed(key, data) for name, key, data in rows}
+
+    def metadata_marks(self, mailbox_id: int) -> dict[tuple[int, str], bytes]:
+        """Give a few octets for each entry that is kept, by folder and name, which are others when it is set anew."""
+        # The key of a sealed value is new with each value. A value that is not sealed is told by itself.
+        rows = self._db.rows(
+            "SELECT folder_id, name, value_key, CASE WHEN value_key IS NULL THEN data END FROM metadata"
+            " WHERE mailbox_id = ?",
+            mailbox_id,
+        )
+        return {
+            (folder_id, name): blake2b(data if key is None else key, digest_size=_MARK).digest()
+            for folder_id, name, key, data in rows
+        }
 
     def deleted(self, folder_id: int, now: int) -> tuple[int, int]:
         r"""Give the number and the octets of messages that are \Deleted and whose time is not over `now`."""

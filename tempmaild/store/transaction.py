@@ -129,7 +129,10 @@ class Transaction:
         self.touched.add(folder_id)
 
     def folders_changed(self, mailbox_id: int) -> None:
-        """Have those told who want to know which folders a mailbox has; its id is that of no folder."""
+        """Have those told who want to know which folders a mailbox has, or what is kept with all of it.
+
+        The id of the mailbox is that of no folder.
+        """
         self.touched.add(mailbox_id)
 
     def folder(self, folder_id: int) -> Counters:

@@ -37,7 +37,6 @@ user_pref("mail.biff.show_alert", false);
 user_pref("mail.provider.suppress_dialog_on_startup", true);
 user_pref("mail.server.default.autosync_offline_stores", false);
 user_pref("mail.server.default.spamLevel", 0);
-user_pref("mail.server.default.use_compress_deflate", false);
 user_pref("mail.shell.checkDefaultClient", false);
 user_pref("mail.spotlight.firstRunDone", true);
 user_pref("mail.winsearch.firstRunDone", true);
@@ -47,9 +46,7 @@ user_pref("network.dns.localDomains", "mx.box.test");
 user_pref("services.settings.server", "http://127.0.0.1:9/");
 user_pref("signon.rememberSignons", false);
 """
-"""No window in the way, nothing asked of the outside world, nothing fetched unasked; the daemon is at home.
-
-Compression is off: compressed, Thunderbird does not see news that come together with the beginning of IDLE."""
+"""No window in the way, nothing asked of the outside world, nothing fetched unasked; the daemon is at home."""
 
 
 class ScriptFailed(AssertionError):

@@ -217,13 +217,29 @@ def test_filename(fields: list[bytes], name: str | None) -> None:
     assert part_filename(parse(message(*fields, b"", b""))[0]) == name
 
 
-@given(st.binary(max_size=80), st.integers(1, 3), st.sampled_from([b"base64", b"quoted-printable"]))
-def test_what_is_large_is_decoded_in_slices(pattern: bytes, odd: int, encoding: bytes) -> None:
-    line = b"aGVsbG8gd29ybGQ= =20 \t\r\n" + pattern + b"x" * odd + b"\r\n"
+def in_slices(body: bytes, encoding: bytes, size: int) -> bytes:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(content, "_SLICE", 7)
-        sliced = octets(line * 3, encoding)
-    assert sliced == octets(line * 3, encoding)
+        patch.setattr(content, "_SLICE", size)
+        return octets(body, encoding)
+
+
+@given(st.binary(max_size=80), st.integers(1, 3), st.sampled_from([(b"base64", 7), (b"quoted-printable", 127)]))
+def test_what_is_large_is_decoded_in_slices(pattern: bytes, odd: int, how: tuple[bytes, int]) -> None:
+    body = (b"aGVsbG8gd29ybGQ= =20 \t\r\n" + pattern + b"x" * odd + b"\r\n") * 9
+    encoding, size = how
+    assert in_slices(body, encoding, size) == octets(body, encoding)
+
+
+@given(st.lists(st.sampled_from([b"=41", b"=3D", b"ab ", b"x", b"=C3=A9", b" = \r\n", b"y\t\r\n"]), max_size=40))
+def test_a_long_line_is_cut_where_nothing_is_in_two(pieces: list[bytes]) -> None:
+    body = b"".join(pieces) + b"ab =20 "
+    assert in_slices(body, b"quoted-printable", 6) == octets(body, b"quoted-printable")
+
+
+@pytest.mark.parametrize("octet", [b"=", b" ", b"\r", b"x"])
+def test_a_line_without_an_end_and_without_sense_is_cut(octet: bytes) -> None:
+    text = octet * (5 * content._SLICE)
+    assert len(list(content._decode_quoted_printable(text))) in {3, 4}
 
 
 @pytest.mark.parametrize(

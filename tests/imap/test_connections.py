@@ -94,11 +94,16 @@ def test_a_compressed_connection(daemon: RunningDaemon, account: Account, tls: b
         said = client.ask(b"d FETCH * BODY.PEEK[]\r\n", b"d OK ")
         assert MESSAGE in said
         assert client.octets - before < len(MESSAGE) / 20
-        # What happens by itself comes compressed as well.
-        client.ask(b"e IDLE\r\n", b"+ ")
+        # What happens by itself comes in blocks that are no shorter than what they say.
+        before = client.octets
+        waiting = client.ask(b"e IDLE\r\n", b"+ ")
+        assert client.octets - before == len(waiting) + 5
+        before = client.octets
         with socket.create_connection((HOST, daemon.ports.lmtp), 60) as mail:
             mail.sendall(envelope(account.address, b"LHLO client.example") + b"Subject: new\r\n\r\nnew\r\n.\r\n")
-            assert b" EXISTS\r\n" in client.until(b"* ")
+            news = client.until(b"* ")
+        assert b" EXISTS\r\n" in news
+        assert client.octets - before == len(news) + 5
         client.ask(b"DONE\r\n", b"e OK ")
         assert client.ask(b"f LOGOUT\r\n", b"f OK ").endswith(b"f OK Logged out\r\n")
 

@@ -34,13 +34,14 @@ BASE64 = b"Content-Transfer-Encoding: base64\r\n\r\n" + b"YWJjZGVmZ2hpamtsbW5vcA
 HOSTILE = (PARTS, FEWER_PARTS, DEEP, DEEP_MESSAGES, FIELDS, RECIPIENTS, WORDS, REFERENCES, PARAMETERS, BASE64)
 
 MANY = 5_000
+MOST_MESSAGES = 25_000
 EVERY_OTHER = b",".join(b"%d" % number for number in range(1, MANY, 2))
 OVERLAPPING = b",".join(b"%d:%d" % (number, MANY) for number in range(1, 6000))[:60_000].rpartition(b",")[0]
 
 
 @pytest.fixture(scope="module")
 def rooms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """A mailbox with hostile messages in INBOX, and a folder Many with very many."""
+    """A mailbox with hostile messages in INBOX, and folders with very many, Many and Most."""
     house = House(tmp_path_factory.mktemp("liveness"))
     dialog = house.log_in()
     house.deliver(*[PLAIN, OTHER, NESTED, PLAIN] * 25)
@@ -48,6 +49,7 @@ def rooms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     for _ in range(MANY // 100):
         assert b"c OK" in dialog.send(b"c UID COPY 1:* Many\r\n")
     dialog.send(b"d UID STORE 1:* +FLAGS.SILENT (\\Deleted)\r\ne EXPUNGE\r\n")
+    dialog.send(b"f CREATE Most\r\ng EXAMINE Many\r\n" + b"h UID COPY 1:* Most\r\n" * (MOST_MESSAGES // MANY))
     house.deliver(*HOSTILE)
     # What this test itself has made is not what sessions have to be measured by.
     gc.collect()
@@ -133,6 +135,34 @@ def test_search_in_hostile_messages(rooms: House, monkeypatch: pytest.MonkeyPatc
 )
 def test_commands_for_very_many_messages(rooms: House, monkeypatch: pytest.MonkeyPatch, command: bytes) -> None:
     check(Watchdog(rooms, monkeypatch), "Many", command)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        b"SEARCH UNSEEN",
+        b"SORT (ARRIVAL) UTF-8 ALL",
+        b"COPY 1:* Trash",
+    ],
+)
+def test_commands_for_the_most_messages(rooms: House, monkeypatch: pytest.MonkeyPatch, command: bytes) -> None:
+    check(Watchdog(rooms, monkeypatch), "Most", command)
+
+
+@pytest.mark.parametrize("modifier", [b"", b"(UNCHANGEDSINCE 999999999) "])
+def test_flags_of_the_most_messages(rooms: House, monkeypatch: pytest.MonkeyPatch, modifier: bytes) -> None:
+    watchdog = Watchdog(rooms, monkeypatch)
+    longest = []
+    for number in range(ATTEMPTS):
+        dialog = watchdog.select("Most")
+        # Other ones than the messages have, so that there is as much to do in each attempt.
+        said = watchdog.ask(dialog, b"a STORE 1:* %bFLAGS.SILENT (number%d)\r\n" % (modifier, number))
+        assert said.endswith(b"a OK Stored\r\n")
+        dialog.hang_up()
+        longest.append(watchdog.longest)
+        if number and watchdog.longest < MOST:
+            return
+    pytest.fail(f"the shortest of the longest steps took {min(longest) * 1000:.0f} ms")
 
 
 def test_the_news_of_very_many_messages(rooms: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tempmaild.core.lifetime import Lifetime
 from tempmaild.core.mailbox import INBOX
 from tempmaild.errors import StoreFailed
 from tempmaild.imap import notifying as module
 from tempmaild.service.inbox import Inbox
-from tests.imap.house import NESTED, OTHER, PLAIN
+from tests.imap.house import ADDRESS, NESTED, OTHER, PLAIN
 from tests.support import run
 
 if TYPE_CHECKING:
@@ -21,7 +22,12 @@ if TYPE_CHECKING:
 MESSAGES = b"(MessageNew MessageExpunge)"
 ALL = b"(MessageNew MessageExpunge FlagChange)"
 NAMES = b"(MailboxName SubscriptionChange)"
-BADEVENT = b"NO [BADEVENT (MessageNew MessageExpunge FlagChange MailboxName SubscriptionChange)]"
+BADEVENT = (
+    b"NO [BADEVENT (MessageNew MessageExpunge FlagChange MailboxName SubscriptionChange"
+    b" MailboxMetadataChange ServerMetadataChange)]"
+)
+METADATA = b"(MailboxMetadataChange)"
+SERVER_METADATA = b"(ServerMetadataChange)"
 
 
 @pytest.fixture(autouse=True)
@@ -82,7 +88,7 @@ def test_idle_tells_expunges_that_were_held_back(house: House) -> None:
     ask(dialog, b"(SELECTED-DELAYED %b)" % ALL)
     house.expunge(1)
     assert dialog.read() == b""
-    assert dialog.send(b"a IDLE\r\n") == b"* 1 EXPUNGE\r\n+ Waiting for news\r\n"
+    assert dialog.send(b"a IDLE\r\n") == b"+ Waiting for news\r\n* 1 EXPUNGE\r\n"
     house.expunge(2)
     assert dialog.read() == b"* 1 EXPUNGE\r\n"
 
@@ -307,6 +313,82 @@ def test_names_in_the_form_that_the_client_speaks(house: House) -> None:
     assert rev2.read() == '* LIST (\\HasNoChildren) "/" "\u00e4"\r\n'.encode()
 
 
+# Metadata
+
+
+@pytest.fixture
+def other(house: House) -> Dialog:
+    return house.log_in()
+
+
+def set_metadata(dialog: Dialog, name: bytes, values: bytes) -> None:
+    assert dialog.send(b"m SETMETADATA %b (%b)\r\n" % (name, values)) == b"m OK Set\r\n"
+
+
+def test_the_names_of_entries_that_change(house: House, other: Dialog) -> None:
+    set_metadata(other, b"INBOX", b'/private/a "1" /private/same "1"')
+    dialog = house.select()
+    ask(dialog, b"(SELECTED %b) (PERSONAL %b)" % (ALL, METADATA))
+    set_metadata(other, b"INBOX", b'/private/a "2" /private/b "1"')
+    assert dialog.read() == b'* METADATA "INBOX" /private/a /private/b\r\n'
+    set_metadata(other, b"INBOX", b"/private/a NIL /private/never NIL")
+    assert dialog.read() == b'* METADATA "INBOX" /private/a\r\n'
+    set_metadata(other, b"Trash", b'"/private/with space" "1"')
+    assert dialog.read() == b'* METADATA "Trash" "/private/with space"\r\n'
+    set_metadata(other, b'""', b'/private/a "1"')
+    house.deliver(PLAIN)
+    assert dialog.read() == b"* 4 EXISTS\r\n* 4 RECENT\r\n"
+
+
+def test_metadata_of_folders_that_are_not_meant(house: House, other: Dialog) -> None:
+    dialog = house.log_in()
+    ask(dialog, b"(MAILBOXES Trash %b) (MAILBOXES INBOX (SubscriptionChange))" % METADATA)
+    set_metadata(other, b"INBOX", b'/private/a "1"')
+    set_metadata(other, b'""', b'/private/a "1"')
+    assert dialog.read() == b""
+    set_metadata(other, b"Trash", b'/private/a "1"')
+    assert dialog.read() == b'* METADATA "Trash" /private/a\r\n'
+
+
+def test_the_special_use_is_metadata(house: House, other: Dialog) -> None:
+    dialog, inbox = house.log_in(), house.inbox()
+    run(inbox.create_folder("Old"))
+    ask(dialog, b"(PERSONAL (MailboxName MailboxMetadataChange))")
+    set_metadata(other, b"Old", b'/private/specialuse "\\\\Archive"')
+    assert dialog.read() == b'* METADATA "Old" /private/specialuse\r\n'
+    run(inbox.create_folder("Older", "\\Archive"))
+    assert dialog.read() == (
+        b'* LIST (\\HasNoChildren \\Archive) "/" "Older"\r\n* METADATA "Older" /private/specialuse\r\n'
+    )
+    # What is gone with its folder is not told apart.
+    run(inbox.delete_folder("Older"))
+    assert dialog.read() == b'* LIST (\\NonExistent) "/" "Older"\r\n'
+
+
+def test_metadata_of_the_server(house: House, other: Dialog) -> None:
+    dialog = house.log_in()
+    ask(dialog, b"(MAILBOXES Trash %b)" % SERVER_METADATA)
+    set_metadata(other, b'""', b'/private/a "1"')
+    assert dialog.read() == b'* METADATA "" /private/a\r\n'
+    run(house.appliance.appliance.lifetimes.extend(ADDRESS, by=60))
+    assert dialog.read() == b'* METADATA "" /private/vendor/tempmaild/expires\r\n'
+    set_metadata(other, b"Trash", b'/private/a "1"')
+    assert dialog.send(b"a NOOP\r\n") == b"a OK Done\r\n"
+
+
+class TestIdleTime:
+    @pytest.fixture
+    def lifetime(self) -> Lifetime:
+        return Lifetime(86_400, idle=3600)
+
+    def test_its_new_beginning_is_not_told(self, house: House) -> None:
+        dialog, other = house.log_in(), house.log_in()
+        ask(dialog, b"(PERSONAL %b)" % SERVER_METADATA)
+        house.clock.now += 600
+        set_metadata(other, b'""', b'/private/a "1"')
+        assert dialog.read() == b'* METADATA "" /private/a\r\n'
+
+
 # When it is told
 
 
@@ -402,14 +484,15 @@ def test_a_command_that_fails_changes_nothing(house: House, monkeypatch: pytest.
         (b"NOTIFY SET (PERSONAL (FlagChange))", b"BAD MessageNew, MessageExpunge: each needs the other"),
         (b"NOTIFY SET (PERSONAL (MessageNew (UID) MessageExpunge))", b"BAD Expected data items only for"),
         (b"NOTIFY SET (SELECTED (MailboxName))", b"BAD Expected only events of messages"),
+        (b"NOTIFY SET (SELECTED %b)" % METADATA, b"BAD Expected only events of messages"),
+        (b"NOTIFY SET (SELECTED-DELAYED %b)" % SERVER_METADATA, b"BAD Expected only events of messages"),
         (
             b"NOTIFY SET (SELECTED %b) (SELECTED-DELAYED %b)" % (ALL, ALL),
             b"BAD Expected SELECTED or SELECTED-DELAYED",
         ),
         (b"NOTIFY SET (SELECTED (MessageNew () MessageExpunge))", b"BAD Expected an atom"),
         (b"NOTIFY SET (PERSONAL (AnnotationChange MessageNew MessageExpunge))", BADEVENT),
-        (b"NOTIFY SET (PERSONAL (MailboxMetadataChange))", BADEVENT),
-        (b"NOTIFY SET (PERSONAL (ServerMetadataChange)) (INBOXES %b)" % ALL, BADEVENT),
+        (b"NOTIFY SET (PERSONAL (ServerMetadataChange)) (INBOXES (Other))", BADEVENT),
         (b"NOTIFY SET (MAILBOXES &&& %b)" % ALL, b"NO [CANNOT]"),
         (b"NOTIFY SET" + b" (PERSONAL NONE)" * 201, b"NO [NOTIFICATIONOVERFLOW]"),
     ],

@@ -140,6 +140,14 @@ def test_long_lines_before_the_login(house: House) -> None:
     assert dialog.send(credentials(house)).startswith(b"a OK")
 
 
+def test_the_largest_id_comes_before_the_login(house: House) -> None:
+    # RFC 2971 §3.3
+    dialog = house.connect()
+    dialog.read()
+    pairs = b" ".join(b'"%030d" "%01024d"' % (number, number) for number in range(30))
+    assert dialog.send(b"a ID (%b)\r\n" % pairs).endswith(b"\r\na OK Glad to know you\r\n")
+
+
 def test_long_lines_after_the_login(house: House) -> None:
     dialog = house.select()
     numbers = b",".join(b"%d" % number for number in range(1, 12500))

@@ -20,10 +20,15 @@ MESSAGE = b"".join(b"Line %d of a message that has many of them.\r\n" % number f
 
 
 async def parrot(session: Told) -> None:
-    """Says what it hears, compressed after "compress"; says much, drained as IMAP does it, for "much"."""
+    """Says what it hears, compressed after "compress"; says much, drained as IMAP does it, for "much".
+
+    The lines between "unasked" and "asked" are said as if they answered nothing.
+    """
     session.say(b"hello\r\n")
     try:
         while (line := await Line(3000, 60)) != b"bye":
+            if line in {b"unasked", b"asked"}:
+                session.unasked = line == b"unasked"
             session.say(line + b"\r\n")
             if line == b"compress":
                 await Compress()
@@ -210,6 +215,27 @@ def test_who_is_silent_keeps_no_packer() -> None:
     assert not has_packer(client)
     # The client's unpacker goes on as if nothing had happened.
     assert client.send(b"a\r\nb\r\n") == b"a\r\nb\r\n"
+
+
+def test_what_nobody_asked_for_is_no_shorter_than_it_says() -> None:
+    """However often it was said before; and the packer, made anew, refers to nothing that was said."""
+    client = PackingClient()
+    for _ in range(3):
+        assert client.send(b"news\r\n") == b"news\r\n"
+        packed = client.wire.send(client.pack(b"unasked\r\n" * 3))
+        assert len(packed) > 27
+        assert client.unpacker.decompress(packed) == b"unasked\r\n" * 3
+        assert not has_packer(client)
+    packed = client.wire.send(client.pack(b"asked\r\n" + b"x" * 3000 + b"\r\n"))
+    assert len(packed) < 100
+    assert client.unpacker.decompress(packed) == b"asked\r\n" + b"x" * 3000 + b"\r\n"
+
+
+@pytest.mark.parametrize("length", [1, (1 << 16) - 1, 1 << 16, 200_000])
+def test_what_is_stored_may_have_any_length(length: int) -> None:
+    deflate, unpacker = Deflate(), zlib.decompressobj(wbits=-15)
+    pieces = [deflate.pack(b"before"), deflate.store(MESSAGE[:length]), deflate.pack(b"after")]
+    assert b"".join(map(unpacker.decompress, pieces)) == b"before" + MESSAGE[:length] + b"after"
 
 
 # The two halves by themselves

@@ -450,6 +450,22 @@ class TestRecents:
         other = run(house.logins.login(account.address, account.secret))
         assert other.claim_recent(run(other.folder(INBOX))) == 3
 
+    def test_are_counted_without_being_told(self, house: TestAppliance, account: Account, inbox: Inbox) -> None:
+        def count() -> int:
+            return run(inbox.count_recent(run(inbox.folder(INBOX))))
+
+        assert count() == 1
+        house.deliver(account.address)
+        assert (count(), count()) == (2, 2)
+        inbox.claim_recent(run(inbox.folder(INBOX)))
+        assert count() == 0
+        house.deliver(account.address)
+        assert count() == 1
+        folder = run(inbox.folder(INBOX))
+        assert inbox.first_recent(folder) == 3
+        run(inbox.remove(folder.id, [3]))
+        assert count() == 0
+
     def test_never_go_back(self) -> None:
         recents = Recents()
         assert recents.claim(1, 10) == 1

@@ -136,4 +136,15 @@ def test_is_a_change_of_the_folder(store: Store, mailbox: Mailbox, folder: Folde
     assert store.touched == {folder.id}
     assert store.folder(mailbox).highest_modseq == folder.highest_modseq + 1
     store.write(change(mailbox, WHOLE_MAILBOX, a=b"1"))
-    assert store.touched == set()
+    # Those are told who want to know what is kept with the whole mailbox.
+    assert store.touched == {mailbox.id}
+
+
+def test_marks_tell_what_was_set_anew(store: Store, mailbox: Mailbox, folder: Folder) -> None:
+    store.group(change(mailbox, folder.id, a=b"1", b=b""), change(mailbox, WHOLE_MAILBOX, a=b"1"))
+    before = store.queries.metadata_marks(mailbox.id)
+    assert before.keys() == {(folder.id, "/private/a"), (folder.id, "/private/b"), (WHOLE_MAILBOX, "/private/a")}
+    store.write(change(mailbox, folder.id, a=b"2", b=None, c=b"x" * 16384))
+    after = store.queries.metadata_marks(mailbox.id)
+    assert {key for key, _ in before.items() ^ after.items()} == {(folder.id, f"/private/{name}") for name in "abc"}
+    assert {len(mark) for mark in after.values()} == {16}
