@@ -268,6 +268,27 @@ class Mailbox(_Section):
     )
 
 
+class Checks(_Section):
+    """What is found out about mail that arrives. Each check has a section of its own; a domain may want otherwise."""
+
+    enabled: bool = Field(True, description="Whether mail is checked at all.")
+    processes: Count = Field(
+        2, ge=1, le=64, description="Processes that check; a message that keeps one busy holds up no other then."
+    )
+    seconds: Seconds = Field(
+        10,
+        ge=1,
+        le=300,
+        description="How long everything that is found out about one message may take; then it is taken as if every "
+        "check that has not ended had failed.",
+    )
+    relays: Networks = Field(
+        (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128")),
+        description="Networks of hosts of your own that pass mail on to this one: their addresses and names say "
+        "nothing of its senders. What comes by a Unix socket is passed on, too.",
+    )
+
+
 class Shutdown(_Section):
     """The end of the daemon."""
 
@@ -291,6 +312,7 @@ class Settings(_Section):
     pop3: Pop3 = Pop3()
     login: Login = Login()
     mailbox: Mailbox = Mailbox()
+    checks: Checks = Checks()
     shutdown: Shutdown = Shutdown()
 
     @property

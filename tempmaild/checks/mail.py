@@ -1,0 +1,64 @@
+"""A message as the checks see it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from tempmaild.core.checking import Checking
+from tempmaild.core.mime import parse
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tempmaild.core.envelope import Envelope
+    from tempmaild.core.mime import Part
+    from tempmaild.core.verdict import Report
+
+
+class Mail(Struct, frozen=True):
+    """A message that has arrived, and how.
+
+    Attributes:
+        content: as it was sent, without our trace fields; all its lines end with CRLF.
+        client: the IP address of who brought it; "" for a Unix socket.
+        helo: as the client has named itself.
+        sender: of MAIL FROM; "" for the null reverse-path.
+        recipients: addresses, as the client has named them.
+        relayed: whether a host of ours brought it, whose address and name say nothing of the sender.
+        checking: what the domain of the recipients wants.
+    """
+
+    content: bytes
+    client: str
+    helo: str
+    sender: str
+    recipients: tuple[str, ...]
+    relayed: bool
+    checking: Checking
+    utf8: bool = False
+
+
+class Examined:
+    """A message while it is examined.
+
+    Attributes:
+        mail: what arrived.
+        reports: what checks have said so far, by their names; DMARC needs those of SPF and DKIM.
+    """
+
+    def __init__(self, mail: Mail, reports: Mapping[str, Report]) -> None:
+        self.mail = mail
+        self.reports = reports
+
+    @cached_property
+    def parsed(self) -> tuple[Part, Envelope]:
+        """The part tree and the envelope."""
+        return parse(self.mail.content)
+
+    @property
+    def root(self) -> Part:
+        """The root of the part tree."""
+        return self.parsed[0]
