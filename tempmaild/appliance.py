@@ -14,6 +14,8 @@ from tempmaild.errors import StoreFailed
 from tempmaild.notify.hub import Hub
 from tempmaild.service.audit import Audit
 from tempmaild.service.bans import Bans
+from tempmaild.service.block_rules import BlockRules
+from tempmaild.service.checking import Checks
 from tempmaild.service.clock import Clock
 from tempmaild.service.credentials import Credentials
 from tempmaild.service.delivery import Deliveries
@@ -28,21 +30,25 @@ from tempmaild.service.passwords import Passwords
 from tempmaild.service.receipts import Receipts
 from tempmaild.service.room import Room
 from tempmaild.service.schedules import Schedules
+from tempmaild.service.statistics import Statistics
 from tempmaild.service.sweep import Sweep
 from tempmaild.service.unlocking import Unlocker
 from tempmaild.store.access import Immediate
 from tempmaild.store.audit import AuditLog
 from tempmaild.store.backup import RESTORED, FinishRestore
+from tempmaild.store.block_rules import BlockRuleQueries
 from tempmaild.store.limits import LimitQueries
 from tempmaild.store.opening import open_database
 from tempmaild.store.queries import Queries
 from tempmaild.store.schedules import ScheduleQueries
+from tempmaild.store.statistics import StatisticQueries
 from tempmaild.store.vault import open_vault
 from tempmaild.store.writer import commit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tempmaild.service.checking import Examiner
     from tempmaild.settings import Settings
     from tempmaild.store.access import Access
     from tempmaild.store.database import Handle
@@ -66,11 +72,14 @@ class Appliance:
     domains: Domains
     mailboxes: Mailboxes
     lifetimes: Lifetimes
+    statistics: Statistics
+    checks: Checks
     deliveries: Deliveries
     logins: Logins
     credentials: Credentials
     limits: Limits
     bans: Bans
+    block_rules: BlockRules
     limiter: Limiter
     sweep: Sweep
     schedules: Schedules
@@ -80,12 +89,14 @@ def open_appliance(
     settings: Settings,
     access_factory: Callable[[Handle, Hub, Callable[[], float]], Access] | None = None,
     clock: Callable[[], float] | None = None,
+    examiner: Examiner | None = None,
 ) -> Appliance:
     """Open the store and put the services on it.
 
     Args:
         access_factory: makes the access to the store; without it everything is done at once in the calling thread.
         clock: UTC epoch seconds; None for this host's clock, as far as it can be believed.
+        examiner: who checks the mail that arrives; None for nobody.
 
     Raises:
         StoreFailed: the database cannot be opened.
@@ -113,6 +124,8 @@ def open_appliance(
     passwords = Passwords(access, clock, secrets.token_bytes)
     unlocker = Unlocker(access, queries, directory, clock, room, passwords)
     mailboxes = Mailboxes(access, queries, directory, clock, secrets.token_bytes, settings.mailbox.quarantine_seconds)
+    statistics = Statistics(access, StatisticQueries(handle), clock)
+    block_rules = BlockRules(access, BlockRuleQueries(handle), hub, clock)
     return Appliance(
         now=clock,
         clock=Clock(access, queries, hub, keeper, log.get_log("clock")),
@@ -124,7 +137,10 @@ def open_appliance(
         domains=Domains(access, queries, directory),
         mailboxes=mailboxes,
         lifetimes=Lifetimes(access, mailboxes),
-        deliveries=Deliveries(access, queries, directory, clock, room, settings.mailbox.operator, limiter),
+        block_rules=block_rules,
+        statistics=statistics,
+        checks=Checks(settings, directory, block_rules, statistics, examiner),
+        deliveries=Deliveries(access, queries, directory, clock, room, settings.mailbox.operator),
         logins=Logins(access, queries, hub, clock, room, settings.smtp.max_message_bytes, unlocker),
         credentials=Credentials(access, queries, directory, unlocker, secrets.token_bytes),
         limits=Limits(access, limit_queries),

@@ -20,9 +20,11 @@ from tempmaild.allocator import keep_freed_memory
 from tempmaild.appliance import open_appliance
 from tempmaild.errors import StoreFailed
 from tempmaild.imap import server as imap
+from tempmaild.in_checks import CheckingProcesses, ChecksUnusable
 from tempmaild.in_process import WriterProcess
 from tempmaild.in_thread import ReactorAccess
 from tempmaild.jobs.schedules import ScheduleJobs
+from tempmaild.jobs.statistics import StatisticsJob
 from tempmaild.jobs.sweep import SweepJob
 from tempmaild.net.connection import Service
 from tempmaild.net.conversation import Memory
@@ -34,6 +36,7 @@ from tempmaild.net.tls import Certificate, CertificateUnusable
 from tempmaild.pop3 import server as pop3
 from tempmaild.settings import SettingsError, load
 from tempmaild.smtp import server as smtp
+from tempmaild.smtp.session import Services
 from tempmaild.store.writer import Configuration
 
 if TYPE_CHECKING:
@@ -54,7 +57,12 @@ class Daemon:
     Args:
         reactor: Twisted's.
         config: where the settings are read from again on SIGHUP.
+
+    Attributes:
+        problem: why it has ended without being told to.
     """
+
+    problem: ChecksUnusable | None = None
 
     def __init__(self, reactor: Any, settings: Settings, config: Path | None, environ: Mapping[str, str]) -> None:
         self._reactor = reactor
@@ -67,8 +75,11 @@ class Daemon:
         self._gate = Gate(_gate_rules(settings))
         self._listeners = Listeners(reactor, self._log)
         self._state_lock = _lock_state(settings.host.state)
-        self._appliance = open_appliance(settings, self._make_access)
+        checks_log = log.get_log("checks")
+        self._checks = CheckingProcesses(reactor, settings, checks_log) if settings.checks.enabled else None
+        self._appliance = open_appliance(settings, self._make_access, examiner=self._checks)
         self._schedules = ScheduleJobs(reactor, self._appliance, time.time, log.get_log("schedules"))
+        self._statistics = StatisticsJob(reactor, self._appliance.statistics, log.get_log("statistics"))
         self._sweep = SweepJob(reactor, self._appliance, log.get_log("sweep"))
         self._services = self._make_services(settings)
 
@@ -123,7 +134,8 @@ class Daemon:
     def _smtp_sessions(self, settings: Settings, *, lmtp: bool = False) -> Any:
         part = log.get_log("lmtp" if lmtp else "smtp")
         appliance = self._appliance
-        return smtp.session_factory(settings, appliance.deliveries, self._memory, appliance.now, part, lmtp=lmtp)
+        services = Services(appliance.deliveries, appliance.checks, appliance.limiter)
+        return smtp.session_factory(settings, services, self._memory, appliance.now, part, lmtp=lmtp)
 
     def start(self) -> None:
         """Open the listeners, and be there.
@@ -143,13 +155,27 @@ class Daemon:
         # They read at once, in threads that would keep a daemon alive which cannot listen.
         self._sweep.start()
         self._schedules.start()
+        self._statistics.start()
         self._reactor.addSystemEventTrigger("before", "shutdown", lambda: Deferred.fromCoroutine(self._stop()))
         signal.signal(signal.SIGHUP, lambda *_: self._reactor.callFromThread(self.reload))
         if self._notifier.watchdog_interval:
             LoopingCall(self._notifier.alive).start(self._notifier.watchdog_interval)
         self._reactor.callWhenRunning(lambda: Deferred.fromCoroutine(self._look_for_postmasters()))
         # Not before the reactor has the signals: whoever is told that we are ready may stop us at once.
-        self._reactor.callWhenRunning(self._notifier.ready)
+        self._reactor.callWhenRunning(lambda: Deferred.fromCoroutine(self._begin()))
+
+    async def _begin(self) -> None:
+        """Begin to check mail, and tell that we are there."""
+        if self._checks:
+            try:
+                await self._checks.start()
+            except ChecksUnusable as problem:
+                self.problem = problem
+                self._reactor.stop()
+                return
+        if not (self._checks and self._settings.clamav.address):
+            self._log.warning("mail-is-not-scanned", remedy="set clamav.address")
+        self._notifier.ready()
         self._log.info("started", pid=os.getpid())
 
     async def _look_for_postmasters(self) -> None:
@@ -174,10 +200,15 @@ class Daemon:
             self._listeners.exchange(services)
             self._gate.change(_gate_rules(settings))
             self._appliance.limiter.trust(settings.limits.trusted_networks)
+            self._appliance.checks.change(settings)
+            if self._checks:
+                self._checks.reload(settings)
             self._memory.limit = settings.limits.memory_bytes
             log.configure(settings.log.level, settings.log.format)
             if _addresses(settings) != _addresses(self._settings):
                 self._log.warning("restart-needed", because="the addresses to listen on have changed")
+            if settings.checks.enabled != self._settings.checks.enabled:
+                self._log.warning("restart-needed", because="checks.enabled has changed")
             self._settings = settings
             self._log.info("reloaded")
         self._notifier.ready()
@@ -188,6 +219,9 @@ class Daemon:
         await self._schedules.stop()
         await self._listeners.stop(self._settings.shutdown.grace_seconds)
         await self._sweep.stop()
+        if self._checks:
+            await self._checks.stop()
+        await self._statistics.stop()
         await self._access.stop()
         self._appliance.handle.close()
         self._log.info("stopped")
@@ -199,6 +233,7 @@ def run(settings: Settings, config: Path | None, environ: Mapping[str, str]) -> 
     Raises:
         CannotListen: an address is not to be had.
         CertificateUnusable: the certificate is not usable.
+        ChecksUnusable: mail cannot be checked as the settings want it.
         StoreFailed: the database is not usable, or another daemon has the state folder.
     """
     log.configure(settings.log.level, settings.log.format)
@@ -212,6 +247,8 @@ def run(settings: Settings, config: Path | None, environ: Mapping[str, str]) -> 
     gc.collect()
     gc.freeze()
     reactor.run()
+    if daemon.problem:
+        raise daemon.problem
 
 
 def _log_of_twisted(event: LogEvent) -> None:

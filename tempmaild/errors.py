@@ -94,6 +94,14 @@ class NoSuchBan(TempmaildError):
     """The network is not banned."""
 
 
+class SenderBlocked(TempmaildError):
+    """The operator takes no mail from this sender or client; the text is the rule."""
+
+
+class NoSuchBlockRule(TempmaildError):
+    """There is no such rule."""
+
+
 class NoSuchSchedule(TempmaildError):
     """No schedule has this name."""
 

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-import sys
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from twisted.internet.defer import Deferred
-from twisted.internet.protocol import ProcessProtocol
 
 from tempmaild.errors import StoreFailed
-from tempmaild.store.frames import Frames, to_frame
+from tempmaild.in_pipe import Companion
 from tempmaild.store.writer import CONFIGURATION, Pending, Submission
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from twisted.python.failure import Failure
 
     from tempmaild.log import Log
     from tempmaild.store.transaction import Change
@@ -27,7 +21,6 @@ if TYPE_CHECKING:
 
 _RESTART_AFTER = 1.0
 """Seconds after which a writer that died is started again."""
-_PIPE_OCTETS = 1 << 20
 
 
 class WriterProcess:
@@ -52,7 +45,7 @@ class WriterProcess:
         self._configuration = json.dumps(msgspec.to_builtins(configuration))
         self._touched = touched
         self._log = log
-        self._pipe: _Pipe | None = None
+        self._process: Companion | None = None
         self._stopped: Deferred[None] | None = None
         self._tickets = 0
         self._unanswered: dict[int, Deferred[Any]] = {}
@@ -60,15 +53,13 @@ class WriterProcess:
 
     def start(self) -> None:
         """Start the process."""
-        self._pipe = _Pipe(self)
-        command = [sys.executable, "-m", "tempmaild.store"]
-        # Arguments are for everybody to see, and the URL of a database may hold a password.
-        environ = {**os.environ, CONFIGURATION: self._configuration}
-        self._reactor.spawnProcess(self._pipe, sys.executable, command, env=environ, childFDs={0: "w", 1: "r", 2: 2})
+        self._process = Companion(self.committed, self.ended)
+        # Not an argument: the URL of a database may hold a password.
+        self._process.start(self._reactor, "tempmaild.store", {CONFIGURATION: self._configuration})
 
     def submit(self, change: Change[Any]) -> Deferred[Any]:
         """Have a change committed with the next group; fires with its result after the commit."""
-        if self._pipe is None:
+        if self._process is None:
             raise StoreFailed("the writer is being started again")
         if not self._waiting:
             # What this turn of the reactor brings is handed over together: one write, one commit.
@@ -83,16 +74,16 @@ class WriterProcess:
         """Commit what waits, and end the process."""
         self._stopped = Deferred()
         self._hand_over()
-        if self._pipe is None:
+        if self._process is None:
             self._stopped.callback(None)
         else:
-            self._pipe.close()
+            self._process.close()
         return self._stopped
 
     def _hand_over(self) -> None:
         waiting, self._waiting = self._waiting, []
-        if waiting and self._pipe is not None:
-            self._pipe.write(to_frame(Submission(int(self._clock()), waiting)))
+        if waiting and self._process is not None:
+            self._process.send(Submission(int(self._clock()), waiting))
 
     def committed(self, committed: Committed) -> None:
         """Tell those whose changes are on the disk."""
@@ -106,7 +97,7 @@ class WriterProcess:
 
     def ended(self, reason: object) -> None:
         """Fail what will not be answered; nobody was told that it is stored."""
-        self._pipe = None
+        self._process = None
         self._waiting = []
         unanswered, self._unanswered = self._unanswered, {}
         for deferred in unanswered.values():
@@ -122,30 +113,3 @@ class WriterProcess:
             self.start()
             # Between the death and now another process may have been the only one to write.
             self._touched(None)
-
-
-class _Pipe(ProcessProtocol):
-    """One writer process, from its start to its end."""
-
-    transport: Any
-
-    def __init__(self, owner: WriterProcess) -> None:
-        self._owner = owner
-        self._frames = Frames()
-
-    def connectionMade(self) -> None:  # noqa: N802 - the name that Twisted calls
-        for pipe in self.transport.pipes.values():
-            fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_OCTETS)
-
-    def outReceived(self, data: bytes) -> None:  # noqa: N802 - the name that Twisted calls
-        for committed in self._frames.feed(data):
-            self._owner.committed(committed)
-
-    def processEnded(self, reason: Failure) -> None:  # noqa: N802 - the name that Twisted calls
-        self._owner.ended(reason.getErrorMessage())
-
-    def write(self, data: bytes) -> None:
-        self.transport.writeToChild(0, data)
-
-    def close(self) -> None:
-        self.transport.closeStdin()

@@ -167,6 +167,8 @@ class RunningDaemon:
             "lmtp": {"listen": [_on(ports.lmtp), f"unix:{self.lmtp_socket}"]},
             "imap": {"listen": [_on(ports.imap)], "listen_tls": [_on(ports.imaps)]},
             "pop3": {"listen": [_on(ports.pop3)], "listen_tls": [_on(ports.pop3s)]},
+            # Most tests are about something else, and there is no DNS for them.
+            "checks": {"enabled": False},
         }
         for name, options in self._sections.items():
             sections.setdefault(name, {}).update(options)

@@ -8,10 +8,12 @@ readers="fdm fetchmail getmail6 imapfilter isync libsasl2-modules mpop mutt offl
 # Debian's Python leaves out its own test messages.
 messages=""
 python3 -c "import test.test_email" 2>/dev/null || messages="libpython3.11-testsuite"
+spam_filters="rspamd spamassassin spamd"
+checkers="clamav-daemon clamav-milter opendkim postfix-policyd-spf-python unbound"
 dovecot="dovecot-imapd dovecot-lmtpd dovecot-pop3d"
 case "${1-}" in
-test) wanted="$senders $readers $dovecot postgresql redis-server $messages" ;;
-bench) wanted="$dovecot gcc libc6-dev postfix" ;;
+test) wanted="$senders $readers $dovecot $spam_filters clamav-daemon postgresql redis-server $messages" ;;
+bench) wanted="$dovecot $checkers gcc libc6-dev postfix" ;;
 *)
     echo "usage: tests/packages.sh test|bench" >&2
     exit 2

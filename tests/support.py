@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from tempmaild.appliance import Appliance
     from tempmaild.core.mailbox import Mailbox
+    from tempmaild.service.checking import Examiner
 
 T = TypeVar("T")
 
@@ -80,6 +81,7 @@ class TestAppliance:
     def deliver(self, address: str, content: bytes = MESSAGE) -> None:
         local_part, _, domain = address.partition("@")
         recipient = run(self.deliveries.recipient(local_part, domain))
+        content = run(self.deliveries.normalised(content))
         assert run(self.deliveries.deliver(content, [recipient])) == [recipient]
 
     @property
@@ -91,9 +93,9 @@ class TestAppliance:
         self.appliance.handle.close()
 
 
-def make_appliance(state: Path, **sections: Any) -> TestAppliance:
+def make_appliance(state: Path, examiner: Examiner | None = None, **sections: Any) -> TestAppliance:
     """Make an appliance in `state` with the domain box.test; `sections` override settings."""
     host = {"name": "mx.box.test", "state": state}
     settings = Settings.model_validate({"host": host, **sections})
     clock = Clock()
-    return TestAppliance(open_appliance(settings, clock=clock), clock, state)
+    return TestAppliance(open_appliance(settings, clock=clock, examiner=examiner), clock, state)

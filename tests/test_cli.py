@@ -108,6 +108,7 @@ class TestDomains:
         options = "--kind catch-all --catch-all All@box.test --operator me@box.test --unsealed --passwords"
         options += " --preset file-share --idle 2h --messages 7 --when-full refuse --delete-after-reading 0"
         options += " --retention 1h --extend 3d --longest 3d --largest-message 2MiB --names short --reserve Boss ceo"
+        options += " --check spf.action=refuse clamav.enabled=false"
         with_domain.done("domain", "add", "a.test", *options.split())
         decided = _decided(with_domain, "a.test")
         lifetime = {"seconds": 86400, "idle": 7200, "messages": 7, "when_full": "refuse", "after_reading": 0}
@@ -126,6 +127,7 @@ class TestDomains:
             "catch_all": "all@box.test",
             "operator": "me@box.test",
             "reserved": ["boss", "ceo"],
+            "checks": {"spf": {"action": "refuse"}, "clamav": {"enabled": False}},
         }
         printed = with_domain.done("domain", "show", "a.test")
         assert "1d; idle 2h at most; extendable to 3d; 7 messages, then none is taken; each message for 1h" in printed

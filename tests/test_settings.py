@@ -72,6 +72,16 @@ class TestFile:
         settings = Settings.model_validate({"smtp": {"listen": addresses}})
         assert list(map(str, settings.smtp.listen)) == addresses
 
+    def test_dns_servers_need_no_port(self) -> None:
+        servers = ["192.0.2.1", "2001:DB8::1", "127.0.0.1:5353", "[::1]:54"]
+        settings = Settings.model_validate({"dns": {"servers": servers}})
+        assert list(map(str, settings.dns.servers)) == [
+            "192.0.2.1:53",
+            "[2001:db8::1]:53",
+            "127.0.0.1:5353",
+            "[::1]:54",
+        ]
+
     def test_relative_paths_are_seen_from_the_state_and_the_state_from_the_file(self, tmp_path: Path) -> None:
         text = """
             host.state = "state"
@@ -124,6 +134,8 @@ class TestEnvironment:
             ("TEMPMAILD_HOST_NAME", "5", "5"),
             ("TEMPMAILD_HOST_STATE", "/srv/mail", Path("/srv/mail")),
             ("TEMPMAILD_TLS_KEY", "", None),
+            ("TEMPMAILD_SPAM_THRESHOLD", "5.5", 5.5),
+            ("TEMPMAILD_SPAM_THRESHOLD", "5", 5.0),
             ("TEMPMAILD_SMTP_LISTEN", "[::]:25", (TcpAddress("::", 25),)),
             ("TEMPMAILD_SMTP_LISTEN", "[::1]:25, 127.0.0.1:25", (TcpAddress("::1", 25), TcpAddress("127.0.0.1", 25))),
             ("TEMPMAILD_SMTP_LISTEN", '["[::]:25"]', (TcpAddress("::", 25),)),
@@ -207,7 +219,7 @@ class TestSample:
         assert load(SAMPLE, {}) == Settings()
 
     def test_it_shows_every_option_with_its_default(self, tmp_path: Path) -> None:
-        text = re.sub(r"^#(?=\w+ = )", "", sample(), flags=re.MULTILINE)
+        text = re.sub(r"^#(?=\w+ = |    |\])", "", sample(), flags=re.MULTILINE)
         shown = {f"{section}.{name}" for section, content in tomllib.loads(text).items() for name in content}
         assert shown == set(OPTIONS)
         assert load(written(tmp_path, text), {}) == Settings()
@@ -225,7 +237,7 @@ class TestTree:
     def test_every_option_is_explained_and_every_number_bounded(self, key: str) -> None:
         option = OPTIONS[key]
         assert option.field.description
-        assert bool(option.allowed) == isinstance(option.field.default, int)
+        assert bool(option.allowed) == (type(option.field.default) in (int, float))
 
     @pytest.mark.parametrize("key", OPTIONS)
     def test_every_default_is_itself_allowed(self, key: str) -> None:

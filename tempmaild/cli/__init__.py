@@ -14,6 +14,8 @@ from tempmaild.cli import (
     audit,
     backup,
     bans,
+    block_rules,
+    check,
     client_config,
     clock,
     credentials,
@@ -23,6 +25,7 @@ from tempmaild.cli import (
     mailboxes,
     receipts,
     schedules,
+    statistics,
 )
 from tempmaild.cli.calls import Call
 from tempmaild.errors import TempmaildError
@@ -42,6 +45,7 @@ _GROUPS = (
     ("clock", "The time that lifetimes go by.", clock),
     ("limit", "How much clients may do in a time.", limits),
     ("ban", "Networks that are turned away.", bans),
+    ("block", "Senders and clients whose mail is refused, junk, or always taken.", block_rules),
     ("audit", "What was done to mailboxes and settings.", audit),
     ("receipt", "Proofs that mailboxes were destroyed.", receipts),
 )
@@ -88,6 +92,8 @@ def _parser() -> argparse.ArgumentParser:
     backup.add_commands(partial(add, commands))
     receipts.add_host_commands(partial(add, commands))
     client_config.add_commands(partial(add, commands))
+    check.add_commands(partial(add, commands))
+    statistics.add_commands(partial(add, commands))
     for name, text, module in _GROUPS:
         group = commands.add_parser(name, help=text, description=text).add_subparsers(
             required=True, metavar="COMMAND"

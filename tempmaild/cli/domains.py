@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import tomllib
 from typing import TYPE_CHECKING, Any, get_args
 
 import msgspec
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from tempmaild.appliance import Appliance
     from tempmaild.core.mailbox import Domain
 
-_POLICY = ("longest", "largest_message", "names", "passwords", "catch_all", "operator", "reserved")
+_POLICY = ("longest", "largest_message", "names", "passwords", "catch_all", "operator", "reserved", "checks")
 """The options that are fields of a policy, beside the lifetime."""
 _PUBLIC = "open, public: whoever knows an address reads its mail"
 
@@ -52,6 +53,8 @@ def _policy(appliance: Appliance, options: argparse.Namespace, kind: Kind, befor
     changes = given(options, _POLICY)
     if "reserved" in changes:
         changes["reserved"] = tuple(changes["reserved"])
+    if "checks" in changes:
+        changes["checks"] = _checks(changes["checks"], before.checks)
     kept = None if options.preset == ABSENT else before.lifetime
     usual = appliance.directory.usual_lifetime(kind, changes.get("longest", before.longest))
     changes["lifetime"] = lifetime_of(options, kept or usual) or kept
@@ -98,6 +101,7 @@ async def _show(appliance: Appliance, call: Call) -> None:
         "all else": policy.catch_all,
         "operator": policy.operator,
         "reserved": ", ".join(policy.reserved),
+        "checks": ", ".join(f"{c}.{f}={v}" for c, fields in policy.checks.items() for f, v in fields.items()),
     }
     for name, text in lines.items():
         if text:
@@ -170,6 +174,34 @@ def _options(parser: argparse.ArgumentParser, *, removable: bool = False) -> Non
     parser.add_argument("--operator", type=_address, metavar="ADDRESS", help=text)
     text = "names that no owner gets, beside the roles of RFC 2142"
     parser.add_argument("--reserve", dest="reserved", nargs="*", metavar="NAME", help=text)
+    text = "a check's option that is to be another than in the settings, such as spf.action=refuse; =none: as there"
+    parser.add_argument("--check", dest="checks", type=_wish, nargs="+", metavar="CHECK.FIELD=VALUE", help=text)
+
+
+def _checks(wishes: list[tuple[str, str, Any]], before: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Give what a domain wants otherwise of the checks: what it wanted before, with the wishes."""
+    checks = {name: dict(changes) for name, changes in before.items()}
+    for check, field, value in wishes:
+        changes = checks.setdefault(check, {})
+        if value is None:
+            changes.pop(field, None)
+        else:
+            changes[field] = value
+    return {name: changes for name, changes in checks.items() if changes}
+
+
+def _wish(text: str) -> tuple[str, str, Any]:
+    """Read CHECK.FIELD=VALUE; the value is TOML as in the settings, or a bare word, and none for no wish any more."""
+    key, _, value = text.partition("=")
+    check, _, field = key.partition(".")
+    if not (check and field and value):
+        raise argparse.ArgumentTypeError(f"{text!r} is not such as spf.action=refuse")
+    if value == ABSENT:
+        return check, field, None
+    try:
+        return check, field, tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return check, field, value
 
 
 def _size(text: str) -> int:

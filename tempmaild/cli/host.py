@@ -19,12 +19,13 @@ _REFUSED = 1
 
 def _run(call: Call) -> None:
     from tempmaild import daemon  # noqa: PLC0415 - brings Twisted, which no other command needs
+    from tempmaild.in_checks import ChecksUnusable  # noqa: PLC0415
     from tempmaild.net.listeners import CannotListen  # noqa: PLC0415
     from tempmaild.net.tls import CertificateUnusable  # noqa: PLC0415
 
     try:
         daemon.run(call.settings, call.config, os.environ)
-    except (CannotListen, CertificateUnusable) as error:
+    except (CannotListen, CertificateUnusable, ChecksUnusable) as error:
         print(f"tempmaild: {error}", file=sys.stderr)
         sys.exit(_REFUSED)
 

@@ -64,7 +64,7 @@ class AttachmentsRule(Rule, frozen=True):
 
 
 class BlocklistsRule(Rule, frozen=True):
-    """Lists of others that name clients and domains; `zones` are those that count, of the ones in the settings."""
+    """Lists of others that name clients and domains; which ones is in the settings."""
 
     action: Action = "refuse"
 

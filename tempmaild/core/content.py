@@ -119,8 +119,13 @@ def _guess(data: bytes) -> str:
 
 def decode_words(value: bytes) -> str:
     """A header field's text with its encoded words decoded (RFC 2047); the rest is taken as UTF-8 (RFC 6532)."""
+    return decode_words_whole(value).translate(_LINE_CONTROLS)
+
+
+def decode_words_whole(value: bytes) -> str:
+    """What `decode_words` gives, with the NUL and the line ends that may be hidden in it."""
     if b"=?" not in value:
-        return _guess(value).translate(_LINE_CONTROLS)
+        return _guess(value)
     pieces: list[tuple[bytes, bytes]] = []
     position = 0
     for match in _ENCODED_WORD.finditer(value):
@@ -135,7 +140,7 @@ def decode_words(value: bytes) -> str:
     # Words of one charset are joined before they are decoded, as many senders cut characters in two.
     runs = groupby(pieces, key=itemgetter(0))
     decoded = (decode_charset(b"".join(octets for _, octets in run), charset) for charset, run in runs)
-    return "".join(decoded).translate(_LINE_CONTROLS)
+    return "".join(decoded)
 
 
 def part_filename(part: Part) -> str | None:

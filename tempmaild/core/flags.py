@@ -12,6 +12,8 @@ ANSWERED = "\\Answered"
 FLAGGED = "\\Flagged"
 DELETED = "\\Deleted"
 DRAFT = "\\Draft"
+HAS_ATTACHMENT = "$HasAttachment"
+"""A keyword that IANA registers, as are $Junk and $Phishing."""
 SYSTEM_FLAGS = (ANSWERED, FLAGGED, DELETED, SEEN, DRAFT)
 
 NO_FLAGS: Flags = frozenset()

@@ -12,7 +12,8 @@ INBOX = "INBOX"
 FOLDER_SEPARATOR = "/"
 WHOLE_MAILBOX = 0
 """Stands in place of a folder's id for what belongs to none."""
-SPECIAL_USES = ("\\Archive", "\\Drafts", "\\Junk", "\\Sent", "\\Trash")
+JUNK = "\\Junk"
+SPECIAL_USES = ("\\Archive", "\\Drafts", JUNK, "\\Sent", "\\Trash")
 """What folders can be for (RFC 6154 §2); the other attributes are those of views of several folders."""
 
 

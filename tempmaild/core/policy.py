@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
 
 from tempmaild.core import address as addresses
+from tempmaild.core.checking import Checking, override
 from tempmaild.core.lifetime import LONGEST, SHORTEST, Lifetime
 from tempmaild.core.naming import Style
 from tempmaild.errors import InvalidAddress, InvalidValue
@@ -65,6 +66,7 @@ class Policy(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True
             mailbox, they are refused.
         operator: the address whose mailbox takes mail to reserved names; "" for what the settings say.
         reserved: local parts that no owner gets, beside the roles of RFC 2142.
+        checks: what is wanted otherwise than the settings say of the checks of mail: fields of their rules.
     """
 
     lifetime: Lifetime | None = None
@@ -75,6 +77,7 @@ class Policy(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True
     catch_all: str = ""
     operator: str = ""
     reserved: tuple[str, ...] = ()
+    checks: dict[str, dict[str, Any]] = {}
 
     def checked(self, kind: Kind) -> Policy:
         """Give this policy with its addresses in the form under which they are kept.
@@ -95,6 +98,7 @@ class Policy(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True
             raise InvalidValue("catch_all", f"a domain of the kind {kind!r} has no mailbox for all other names")
         if kind == "open" and self.passwords:
             raise InvalidValue("passwords", "mailboxes of an open domain are read without any")
+        override(Checking(), self.checks)
         return msgspec.structs.replace(
             self,
             catch_all=_checked_address("catch_all", self.catch_all),

@@ -10,6 +10,7 @@ from tempmaild.core.envelope import Envelope
 from tempmaild.core.message_ids import references
 from tempmaild.core.mime import Part, parse
 from tempmaild.core.preview import make_preview
+from tempmaild.core.verdict import Finding
 
 
 class Summary(Struct, frozen=True, array_like=True, gc=False):
@@ -27,13 +28,15 @@ class Summary(Struct, frozen=True, array_like=True, gc=False):
     """Whether the message brings something to download."""
     references: tuple[bytes, ...] | None = None
     """What the References field names, as `message_ids.references` gives it; None where that was not yet kept."""
+    findings: tuple[Finding, ...] = ()
+    """What was found out about the message when it arrived."""
 
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Summary)
 
 
-def summarise(raw: bytes) -> Summary:
+def summarise(raw: bytes, findings: tuple[Finding, ...] = ()) -> Summary:
     """The summary of a message. Takes any octets; linear in their number."""
     structure, envelope = parse(raw)
     leaves = list(_leaves(structure))
@@ -43,6 +46,7 @@ def summarise(raw: bytes) -> Summary:
         make_preview(raw, leaves),
         any(map(_is_attachment, leaves)),
         references(raw, structure.body),
+        findings,
     )
 
 

@@ -6,6 +6,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from tempmaild.core.checking import Action
+
 State = Literal["fine", "bad", "unscannable", "failed"]
 """What a check comes to.
 
@@ -67,6 +69,7 @@ class Report(Struct, frozen=True):
         keywords: IMAP keywords that the message gets whatever is done with it.
         refusal: what is said when the message is refused for this; needed for "bad" and "unscannable".
         removals: what is taken out when the action is to strip; without any, stripping is as junk.
+        most: the sternest action that may be due to this, whatever the rule says; None for any.
     """
 
     state: State = "fine"
@@ -75,6 +78,7 @@ class Report(Struct, frozen=True):
     keywords: tuple[str, ...] = ()
     refusal: Refusal | None = None
     removals: tuple[Removal, ...] = ()
+    most: Action | None = None
 
 
 class Verdict(Struct, frozen=True):
@@ -93,3 +97,7 @@ class Verdict(Struct, frozen=True):
     fields: bytes = b""
     keywords: tuple[str, ...] = ()
     content: bytes | None = None
+
+
+UNCHECKED = Verdict()
+"""Of a message that nobody has looked at."""

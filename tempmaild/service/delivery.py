@@ -9,6 +9,7 @@ import msgspec
 from tempmaild.core import address as addresses
 from tempmaild.core.delivery import Opening, Recipient
 from tempmaild.core.lifetime import FOREVER
+from tempmaild.core.verdict import UNCHECKED
 from tempmaild.errors import DomainDisabled, InvalidAddress, MailboxFull, NoSuchDomain, NoSuchMailbox
 from tempmaild.service.content import normalised
 from tempmaild.store.messages import Deliver
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from tempmaild.core.mailbox import Domain
+    from tempmaild.core.verdict import Verdict
     from tempmaild.service.directory import Directory
-    from tempmaild.service.limits import Limiter
     from tempmaild.service.room import Room
     from tempmaild.store.access import Access
     from tempmaild.store.queries import Queries
@@ -33,9 +34,6 @@ class Deliveries:
     Args:
         operator: the address whose mailbox takes mail to reserved names where the domain names none; "" for nobody.
 
-    Attributes:
-        limiter: holds those who bring mail to the limits.
-
     Raises:
         InvalidAddress: the operator's is none.
     """
@@ -48,9 +46,7 @@ class Deliveries:
         clock: Callable[[], float],
         room: Room,
         operator: str,
-        limiter: Limiter,
     ) -> None:
-        self.limiter = limiter
         self._access = access
         self._queries = queries
         self._directory = directory
@@ -166,8 +162,18 @@ class Deliveries:
             largest=domain.policy.largest_message,
         )
 
-    async def deliver(self, content: bytes, recipients: Sequence[Recipient]) -> list[Recipient]:
-        """Put a message, with all the headers it is to have, into the inboxes of its recipients.
+    async def normalised(self, content: bytes) -> bytes:
+        """Give a message with CRLF line ends and no other, as the checks and the store want it."""
+        return await normalised(self._access, content)
+
+    async def deliver(
+        self, content: bytes, recipients: Sequence[Recipient], verdict: Verdict = UNCHECKED
+    ) -> list[Recipient]:
+        """Put a message, with all the headers it is to have, into the mailboxes of its recipients.
+
+        Args:
+            content: what `normalised` gave, with our trace fields.
+            verdict: what was found out about it; it is not "refuse" or "later".
 
         Returns:
             Who has it now, for good; a mailbox that was destroyed meanwhile is missing.
@@ -178,4 +184,5 @@ class Deliveries:
             StoreFailed: nothing was stored.
         """
         self._room.check()
-        return await self._access.write(Deliver(await normalised(self._access, content), tuple(recipients)))
+        junk = verdict.disposition == "junk"
+        return await self._access.write(Deliver(content, tuple(recipients), junk, verdict.keywords, verdict.findings))

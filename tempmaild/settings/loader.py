@@ -159,6 +159,8 @@ def _words(error: ErrorDetails, option: Option) -> str:
             return f"{option.amount(value)} is more than {option.amount(context['le'])} (allowed {option.allowed})"
         case "int_type":
             return f"{_shown(value)} is not a whole number"
+        case "float_type" | "finite_number":
+            return f"{_shown(value)} is not a number"
         case "tuple_type":
             return f"{_shown(value)} is not a list in [ ]"
         case "literal_error":

@@ -65,7 +65,8 @@ class Option:
         value, default = _toml_value(text), self.field.default
         if isinstance(default, tuple):
             return value if isinstance(value, list) else [item.strip() for item in text.split(",") if item.strip()]
-        kinds = int | str if isinstance(default, int) else str
+        numbers = int | float if isinstance(default, float) else int
+        kinds = numbers | str if isinstance(default, int | float) else str
         return value if isinstance(value, kinds) else text
 
 

@@ -26,8 +26,17 @@ def _section(name: str) -> str:
 
 def _option(option: Option) -> str:
     bounds = f"Allowed: {option.allowed}." if option.allowed else ""
-    default = f"#{option.name} = {option.toml(option.field.default)}\n"
-    return _comment(option.field.description or "") + _comment(bounds) + default
+    default = f"{option.name} = {option.toml(option.field.default)}"
+    if len(default) >= _WIDTH:
+        default = _in_lines(default)
+    return _comment(option.field.description or "") + _comment(bounds) + textwrap.indent(default, "#") + "\n"
+
+
+def _in_lines(default: str) -> str:
+    """Write a long list in several lines; no item of a default has a space in it."""
+    start, items = default.removesuffix("]").split("[", 1)
+    lines = textwrap.fill(items, _WIDTH - 6, break_long_words=False, break_on_hyphens=False)
+    return f"{start}[\n{textwrap.indent(lines, '    ')}\n]"
 
 
 def _comment(text: str) -> str:

@@ -7,6 +7,7 @@ import ipaddress
 import json
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
@@ -23,6 +24,7 @@ _SIZE = re.compile(r"([0-9]{1,15}) ?(B|KiB|MiB|GiB)")
 _TCP = re.compile(r"(?:\[(?P<ipv6>[^]]*)\]|(?P<host>[^]\[:]+)):(?P<port>[0-9]{1,5})")
 # RFC 1123 §2.1: letters, digits and inner hyphens, at most 63 octets between two dots
 _MAILBOX = re.compile(r"[^@\s]{1,64}@[^@\s]{1,255}")
+_MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,127}/[A-Za-z0-9!#$&^_.+-]{1,127}")
 _HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*")
 
 
@@ -79,6 +81,22 @@ def parse_address(text: str) -> Address:
     return TcpAddress(str(host), int(parts["port"]))
 
 
+def parse_server(text: str) -> Address | None:
+    """Read the address of a server as `parse_address` does, or "" for none."""
+    return parse_address(text) if text else None
+
+
+def parse_dns_server(text: str) -> TcpAddress:
+    """Read an IP address, with a port other than 53 as `HOST:PORT` or `[IPV6]:PORT`."""
+    with suppress(ValueError):
+        return TcpAddress(str(ipaddress.ip_address(text)), 53)
+    with suppress(ValueError):
+        address = parse_address(text)
+        if isinstance(address, TcpAddress) and address.port:
+            return address
+    raise ValueError(f"{toml(text)} is not a DNS server: write an IP address, HOST:PORT or [IPV6]:PORT")
+
+
 def parse_network(text: str) -> Network:
     """Read `ADDRESS/PREFIX`, or an address alone."""
     try:
@@ -130,6 +148,20 @@ def parse_optional_address(text: str) -> str:
     return text.lower()
 
 
+def parse_extension(text: str) -> str:
+    """Read the extension of a file name: without its dot, and without another in it."""
+    if not text or "." in text or not text.isprintable():
+        raise ValueError(f'{toml(text)} is not the extension of a file name: write it without a dot, such as "exe"')
+    return text.lower()
+
+
+def parse_media_type(text: str) -> str:
+    """Read a MIME type without parameters."""
+    if not _MEDIA_TYPE.fullmatch(text):
+        raise ValueError(f'{toml(text)} is not a MIME type: write TYPE/SUBTYPE, such as "application/pdf"')
+    return text.lower()
+
+
 def parse_size(value: object) -> object:
     """Turn text such as "10 MiB" into bytes; numbers go on as they are."""
     if not isinstance(value, str):
@@ -159,7 +191,7 @@ def toml(value: object) -> str:
     return json.dumps("" if value is None else str(value), ensure_ascii=False)
 
 
-def _text(parse: Callable[[str], object], *results: type) -> PlainValidator:
+def from_text(parse: Callable[[str], object], *results: type) -> PlainValidator:
     """Validate text by `parse`; what is one of its `results` already, as in code that builds a tree, stays."""
 
     def validate(value: object) -> object:
@@ -174,12 +206,17 @@ def _text(parse: Callable[[str], object], *results: type) -> PlainValidator:
 
 Count = Annotated[int, Strict()]
 Seconds = Annotated[int, Strict()]
+Number = Annotated[float, Strict()]
 Size = Annotated[int, BeforeValidator(parse_size), Strict()]
-HostName = Annotated[str, _text(parse_host_name)]
-DatabaseUrl = Annotated[str, _text(parse_database_url)]
-RedisUrl = Annotated[str, _text(parse_redis_url)]
-OptionalMailboxAddress = Annotated[str, _text(parse_optional_address)]
-Folder = Annotated[Path, _text(parse_folder, Path)]
-OptionalPath = Annotated[Path | None, _text(parse_optional_path, Path, NoneType)]
-Networks = tuple[Annotated[Network, _text(parse_network, IPv4Network, IPv6Network)], ...]
-Addresses = tuple[Annotated[Address, _text(parse_address, TcpAddress, UnixAddress)], ...]
+HostName = Annotated[str, from_text(parse_host_name)]
+DatabaseUrl = Annotated[str, from_text(parse_database_url)]
+RedisUrl = Annotated[str, from_text(parse_redis_url)]
+OptionalMailboxAddress = Annotated[str, from_text(parse_optional_address)]
+Folder = Annotated[Path, from_text(parse_folder, Path)]
+OptionalPath = Annotated[Path | None, from_text(parse_optional_path, Path, NoneType)]
+Networks = tuple[Annotated[Network, from_text(parse_network, IPv4Network, IPv6Network)], ...]
+Extensions = tuple[Annotated[str, from_text(parse_extension)], ...]
+MediaTypes = tuple[Annotated[str, from_text(parse_media_type)], ...]
+OptionalAddress = Annotated[Address | None, from_text(parse_server, TcpAddress, UnixAddress, NoneType)]
+DnsServers = tuple[Annotated[TcpAddress, from_text(parse_dns_server, TcpAddress)], ...]
+Addresses = tuple[Annotated[Address, from_text(parse_address, TcpAddress, UnixAddress)], ...]

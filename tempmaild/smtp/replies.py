@@ -16,6 +16,7 @@ from tempmaild.errors import (
     NoSuchDomain,
     NoSuchMailbox,
     OutOfMemory,
+    SenderBlocked,
     StoreFailed,
     TempmaildError,
     TooFast,
@@ -23,6 +24,8 @@ from tempmaild.errors import (
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from tempmaild.core.verdict import Refusal
 
 OUR_FAULT = b"451 4.3.0 Something went wrong here; please try again later\r\n"
 
@@ -34,6 +37,7 @@ _ERRORS: Sequence[tuple[type[TempmaildError], bytes]] = (
     (InvalidAddress, b"550 5.1.3 This cannot be the address of a mailbox here\r\n"),
     (DomainDisabled, b"550 5.2.1 This domain takes no mail now\r\n"),
     (AddressReserved, b"550 5.1.1 No such mailbox here\r\n"),
+    (SenderBlocked, b"550 5.7.1 Mail from you is not accepted here\r\n"),
     (TooFast, b"450 4.7.0 Too much at once; please try again later\r\n"),
     (Banned, b"421 4.7.0 Not now; please try again later\r\n"),  # RFC 5321 §3.8: the session is over
     (MailboxFull, b"452 4.2.2 The mailbox is full\r\n"),
@@ -50,6 +54,13 @@ def reply_to(error: TempmaildError) -> bytes:
         if isinstance(error, kind):
             return reply
     return OUR_FAULT
+
+
+def refusal(why: Refusal, *, later: bool = False) -> bytes:
+    """Give the reply to a message that the checks do not let through, for now or for good."""
+    if later:
+        return f"451 4{why.status[1:]} {why.text}\r\n".encode("ascii")
+    return f"550 {why.status} {why.text}\r\n".encode("ascii")
 
 
 def multiline(code: int, lines: Sequence[str]) -> bytes:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tempmaild.smtp.session import Rules, SmtpSession
+from tempmaild.smtp.session import Rules, Services, SmtpSession
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tempmaild.log import Log
     from tempmaild.net.conversation import Memory, Peer
-    from tempmaild.service.delivery import Deliveries
     from tempmaild.settings import Settings
 
 TURNED_AWAY = b"421 4.7.0 Too many connections; please try again later\r\n"
@@ -21,7 +20,7 @@ TURNED_AWAY = b"421 4.7.0 Too many connections; please try again later\r\n"
 
 def session_factory(
     settings: Settings,
-    deliveries: Deliveries,
+    services: Services,
     memory: Memory,
     clock: Callable[[], float],
     log: Log,
@@ -30,7 +29,7 @@ def session_factory(
 ) -> Callable[[Peer, str], SmtpSession]:
     """Give what makes the session for a new client."""
     rules = rules_of(settings, lmtp=lmtp)
-    return partial(SmtpSession, log=log, rules=rules, deliveries=deliveries, memory=memory, clock=clock)
+    return partial(SmtpSession, log=log, rules=rules, services=services, memory=memory, clock=clock)
 
 
 def rules_of(settings: Settings, *, lmtp: bool) -> Rules:

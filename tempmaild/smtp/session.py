@@ -21,6 +21,7 @@ from tempmaild.net.conversation import (
     StartTls,
     TimedOut,
 )
+from tempmaild.service.checking import Arrival
 from tempmaild.smtp import replies
 from tempmaild.smtp.grammar import (
     NeedsUtf8,
@@ -33,13 +34,18 @@ from tempmaild.smtp.grammar import (
     split_command,
 )
 from tempmaild.smtp.trace import Hop, protocol_name, trace_fields
+from tempmaild.smtp.transaction import Transaction, mailbox_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tempmaild.core.delivery import Recipient
     from tempmaild.core.limit import Event
     from tempmaild.log import Log
     from tempmaild.net.conversation import Memory, Peer
+    from tempmaild.service.checking import Checks, Treatment
     from tempmaild.service.delivery import Deliveries
+    from tempmaild.service.limits import Limiter
 
 _LONGEST_COMMAND = 2048
 """Octets; RFC 5321 §4.5.3.1.4 wants 512 and what extensions add, SMTPUTF8 addresses among them."""
@@ -80,20 +86,12 @@ class Rules:
     minimum_rate: int
 
 
-@dataclass(slots=True)
-class Transaction:
-    """A mail transaction between MAIL and the end of its data (RFC 5321 §3.3).
+class Services(NamedTuple):
+    """What sessions need of the services: who takes mail, what is found out about it, and who sends too much."""
 
-    Attributes:
-        size: octets that the client has announced (RFC 1870 §3); 0 when it has not.
-        latest: the recipient that was named last, as the client has written it.
-    """
-
-    sender: Path
-    utf8: bool
-    size: int
-    recipients: list[Recipient]
-    latest: str = ""
+    deliveries: Deliveries
+    checks: Checks
+    limiter: Limiter
 
 
 class Goodbye(Exception):
@@ -120,13 +118,13 @@ class SmtpSession(Session):
         session_id: str,
         log: Log,
         rules: Rules,
-        deliveries: Deliveries,
+        services: Services,
         memory: Memory,
         clock: Callable[[], float],
     ) -> None:
         super().__init__(peer, session_id, log)
         self.rules = rules
-        self._deliveries = deliveries
+        self._deliveries, self._checks, self._limiter = services
         self._memory = memory
         self._clock = clock
         self._client_name = ""
@@ -270,7 +268,7 @@ class SmtpSession(Session):
             raise OutOfMemory("no room for another message")
         self._deliveries.check_room()
         await self._count("message", sender)
-        self._transaction = Transaction(sender, parameters.utf8, parameters.size, [])
+        self._transaction = Transaction(sender, parameters.utf8, parameters.size)
         self.say(b"250 2.1.0 Ok\r\n")
 
     async def rcpt(self, argument: bytes) -> None:  # RFC 5321 §4.1.1.3
@@ -286,9 +284,13 @@ class SmtpSession(Session):
         recipient = await self._recipient(path)
         if 0 < recipient.largest < transaction.size:
             raise MessageTooLarge(f"{transaction.size} octets are announced for {recipient.address}")
+        treatment = await self._checks.treatment(self._arrival(transaction), path.domain or self.rules.host)
+        # One answer at the end of the data is for all recipients, but in LMTP.
+        if not self.rules.lmtp and not transaction.treats_alike(treatment):
+            await self._refuse(b"452 4.5.3 This recipient has rules of its own; please send to it separately\r\n")
+            return
         await self._count("recipient", transaction.sender, recipient.address)
-        transaction.recipients.append(recipient)
-        transaction.latest = str(path)
+        transaction.add(recipient, path, treatment)
         self.say(b"250 2.1.5 Ok\r\n")
 
     async def _recipient(self, path: Path) -> Recipient:
@@ -303,7 +305,7 @@ class SmtpSession(Session):
             TooFast: it has gone beyond one.
             Banned: its network is turned away.
         """
-        delay = await self._deliveries.limiter.count(
+        delay = await self._limiter.count(
             event,
             self.peer.address,
             sender_domain=sender.domain,
@@ -394,12 +396,47 @@ class SmtpSession(Session):
         fitting = [r for r in transaction.recipients if not 0 < r.largest < len(content)]
         if not fitting or (len(fitting) < len(transaction.recipients) and not self.rules.lmtp):
             raise MessageTooLarge(f"{len(content)} octets")
-        # One copy for each mailbox, by however many addresses it was named.
-        recipients = list({_mailbox(recipient): recipient for recipient in fitting}.values())
-        traced = self._trace(transaction, message_id) + content
-        reached = {_mailbox(recipient) for recipient in await self._deliveries.deliver(traced, recipients)}
-        if not reached:
-            raise NoSuchMailbox("all mailboxes were destroyed meanwhile")
+        content = await self._deliveries.normalised(content)
+        answers: dict[tuple[str, int], bytes] = {}
+        for treatment, recipients in transaction.groups(fitting).items():
+            answers |= await self._deliver_to(recipients, treatment, transaction, content, message_id)
+        if self.rules.lmtp:
+            too_large = replies.reply_to(MessageTooLarge())
+            for recipient in transaction.recipients:
+                self.say(answers[mailbox_of(recipient)] if recipient in fitting else too_large)
+            return
+        # All are treated alike. One of them may be gone meanwhile; the others have the message.
+        answer = max(answers.values(), key=_is_good)
+        if _is_good(answer):
+            self.say(answer)
+        else:
+            await self._refuse(answer)
+
+    async def _deliver_to(
+        self,
+        recipients: Sequence[Recipient],
+        treatment: Treatment,
+        transaction: Transaction,
+        content: bytes,
+        message_id: str,
+    ) -> dict[tuple[str, int], bytes]:
+        """Deliver to those who want a message treated like this; the answer for each mailbox."""
+        mailboxes = [mailbox_of(recipient) for recipient in recipients]
+        try:
+            verdict = await self._checks.examine(content, self._arrival(transaction), recipients, treatment)
+            if verdict.refusal:
+                self._log_refusal(transaction, message_id, verdict.decided_by, text=verdict.refusal.text)
+                return dict.fromkeys(
+                    mailboxes, replies.refusal(verdict.refusal, later=verdict.disposition == "later")
+                )
+            trace = self._trace(transaction, message_id, verdict.fields)
+            changed = content if verdict.content is None else verdict.content
+            reached = {mailbox_of(r) for r in await self._deliveries.deliver(trace + changed, recipients, verdict)}
+            if not reached:
+                raise NoSuchMailbox("all mailboxes were destroyed meanwhile")
+        except TempmaildError as error:
+            self._log_refusal(transaction, message_id, type(error).__name__, text=error)
+            return dict.fromkeys(mailboxes, replies.reply_to(error))
         self._errors = 0
         self.log.info(
             "accepted",
@@ -409,16 +446,11 @@ class SmtpSession(Session):
             sender=transaction.sender,
             recipients=len(reached),
             size=len(content),
+            disposition=verdict.disposition,
         )
         accepted = f"250 2.0.0 Ok: stored as {message_id}\r\n".encode()
-        if self.rules.lmtp:
-            for recipient in transaction.recipients:
-                if 0 < recipient.largest < len(content):
-                    self.say(replies.reply_to(MessageTooLarge()))
-                else:
-                    self.say(accepted if _mailbox(recipient) in reached else replies.reply_to(NoSuchMailbox()))
-        else:
-            self.say(accepted)
+        gone = replies.reply_to(NoSuchMailbox())
+        return {mailbox: accepted if mailbox in reached else gone for mailbox in mailboxes}
 
     def _log_refusal(self, transaction: Transaction, message_id: str, reason: str, **fields: object) -> None:
         self.log.info(
@@ -448,19 +480,21 @@ class SmtpSession(Session):
             return b"554 5.4.6 Too many hops: this mail is in a loop\r\n"  # RFC 5321 §6.3
         return None
 
-    def _trace(self, transaction: Transaction, message_id: str) -> bytes:
+    def _arrival(self, transaction: Transaction) -> Arrival:
+        return Arrival(self.peer.address, self._client_name, str(transaction.sender), transaction.utf8)
+
+    def _trace(self, transaction: Transaction, message_id: str, fields: bytes) -> bytes:
         protocol = protocol_name(
             lmtp=self.rules.lmtp, extended=self._extended, tls=bool(self.peer.tls), utf8=transaction.utf8
         )
         hop = Hop(self._client_name, protocol, self.rules.host, message_id)
         # As it was written: in a catch-all mailbox nothing else may tell for whom the mail was.
         only = transaction.latest if len(transaction.recipients) == 1 else None
-        return trace_fields(transaction.sender, hop, self.peer, self._clock(), only)
+        return trace_fields(transaction.sender, hop, self.peer, self._clock(), only, fields)
 
 
-def _mailbox(recipient: Recipient) -> tuple[str, int]:
-    """Give what tells mailboxes apart, those among them that are made when the mail arrives."""
-    return recipient.address, recipient.inbox_id
+def _is_good(answer: bytes) -> bool:
+    return answer.startswith(b"2")
 
 
 def _mail_max(rules: Rules) -> str:

@@ -39,11 +39,14 @@ def protocol_name(*, lmtp: bool, extended: bool, tls: bool, utf8: bool) -> str:
     return "ESMTPS" if tls else "ESMTP"
 
 
-def trace_fields(sender: Path, hop: Hop, peer: Peer, now: float, only_recipient: str | None) -> bytes:
-    """Write Return-Path and Received.
+def trace_fields(
+    sender: Path, hop: Hop, peer: Peer, now: float, only_recipient: str | None, findings: bytes = b""
+) -> bytes:
+    """Write Return-Path and Received, and between them what was found out about the message.
 
     Args:
         now: UTC epoch seconds.
+        findings: whole fields. RFC 8601 §5 and RFC 7208 §9.1 want them above our Received.
         only_recipient: who gets the message; None when there are several, none of whom is to learn of the others.
     """
     client = f"[{peer.address}]" if ":" not in peer.address else f"[IPv6:{peer.address}]"
@@ -51,12 +54,12 @@ def trace_fields(sender: Path, hop: Hop, peer: Peer, now: float, only_recipient:
         client = "local"
     tls = f"\r\n\t({peer.tls})" if peer.tls else ""
     recipient = f"\r\n\tfor <{only_recipient}>" if only_recipient else ""
-    return (
-        f"Return-Path: <{sender}>\r\n"
+    received = (
         f"Received: from {hop.helo} ({client})\r\n"
         f"\tby {hop.host} with {hop.protocol} id {hop.id}{tls}{recipient};\r\n"
         f"\t{_date(int(now))}\r\n"
-    ).encode()
+    )
+    return f"Return-Path: <{sender}>\r\n".encode() + findings + received.encode()
 
 
 @lru_cache(maxsize=1)

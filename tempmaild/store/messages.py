@@ -8,9 +8,10 @@ from msgspec import Struct, structs
 
 from tempmaild.core import summary as summaries
 from tempmaild.core.delivery import Recipient
-from tempmaild.core.flags import NO_FLAGS, SEEN, FlagChange, Flags, to_text
-from tempmaild.core.mailbox import Entry, NewMessage, Placement
+from tempmaild.core.flags import HAS_ATTACHMENT, NO_FLAGS, SEEN, FlagChange, Flags, to_text
+from tempmaild.core.mailbox import JUNK, Entry, NewMessage, Placement
 from tempmaild.core.sealing import ContentKey, new_content_key
+from tempmaild.core.verdict import Finding
 from tempmaild.errors import MailboxFull
 from tempmaild.store.codec import pack
 from tempmaild.store.creation import open_mailboxes
@@ -19,6 +20,7 @@ from tempmaild.store.queries import ENTRY_COLUMNS, entry_of
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
+    from tempmaild.core.summary import Summary
     from tempmaild.store.database import Handle
     from tempmaild.store.transaction import Counters, Transaction
 
@@ -34,10 +36,18 @@ class Deliver(Struct, frozen=True):
     """Put one message into the inboxes of its recipients; all its lines end with CRLF.
 
     The result is who got it; a recipient whose mailbox was destroyed meanwhile did not.
+
+    Attributes:
+        junk: whether it goes into Junk instead, where a mailbox still has that.
+        keywords: that it gets at once.
+        findings: what was found out about it.
     """
 
     content: bytes
     recipients: tuple[Recipient, ...]
+    junk: bool = False
+    keywords: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
     @property
     def octets(self) -> int:
@@ -59,36 +69,56 @@ class Deliver(Struct, frozen=True):
 def deliver_all(transaction: Transaction, deliveries: Sequence[Deliver]) -> list[list[Recipient] | MailboxFull]:
     """Deliver many messages with few statements: the hot path of the writer."""
     opened = open_mailboxes(transaction, [r for delivery in deliveries for r in delivery.recipients if r.opening])
-    folders = transaction.counters(
-        [opened.get(r.address, r.inbox_id) for delivery in deliveries for r in delivery.recipients]
-    )
+    inboxes = [[opened.get(r.address, r.inbox_id) for r in delivery.recipients] for delivery in deliveries]
+    targets = list(zip(deliveries, inboxes, strict=True))
+    junk = _junk_folders(transaction, [inbox_id for delivery, ids in targets if delivery.junk for inbox_id in ids])
+    folders = transaction.counters([junk.get(i, i) if delivery.junk else i for delivery, ids in targets for i in ids])
     transaction.reserve_ids(sum(2 + len(delivery.recipients) for delivery in deliveries))
     batch = _Batch(transaction)
     results: list[list[Recipient] | MailboxFull] = []
     overfull: dict[int, int] = {}
-    for delivery in deliveries:
-        places = [(recipient, opened.get(recipient.address, recipient.inbox_id)) for recipient in delivery.recipients]
-        reached = [(recipient, inbox_id) for recipient, inbox_id in places if inbox_id in folders]
+    for delivery, ids in targets:
+        places = [junk.get(i, i) for i in ids] if delivery.junk else ids
+        reached = [
+            (r, folder_id) for r, folder_id in zip(delivery.recipients, places, strict=True) if folder_id in folders
+        ]
         # RCPT has looked already. In SMTP one of several recipients cannot be refused any more, so that a mailbox
         # that has become full since then gets one message too many rather than losing it.
-        if reached and all(_is_full(recipient, folders[inbox_id]) for recipient, inbox_id in reached):
+        if reached and all(_is_full(recipient, folders[folder_id]) for recipient, folder_id in reached):
             results.append(MailboxFull(reached[0][0].address))
             continue
         results.append([recipient for recipient, _ in reached])
-        for recipient, inbox_id in reached:
+        flags = batch.arrive(delivery) if reached else NO_FLAGS
+        for recipient, folder_id in reached:
             batch.add(
                 delivery.content,
-                inbox_id,
-                folders[inbox_id],
+                folder_id,
+                folders[folder_id],
                 public_key=recipient.public_key,
+                flags=flags,
                 expires_at=transaction.now + recipient.retention if recipient.retention else None,
             )
-            if recipient.replaces_oldest and 0 < recipient.messages < folders[inbox_id].messages:
-                overfull[inbox_id] = recipient.messages
+            if recipient.replaces_oldest and 0 < recipient.messages < folders[folder_id].messages:
+                overfull[folder_id] = recipient.messages
     batch.insert()
-    for inbox_id, most in overfull.items():
-        remove_oldest(transaction, inbox_id, folders[inbox_id].messages - most)
+    for folder_id, most in overfull.items():
+        remove_oldest(transaction, folder_id, folders[folder_id].messages - most)
     return results
+
+
+def _junk_folders(transaction: Transaction, inbox_ids: list[int]) -> dict[int, int]:
+    """Give the folders for junk of the mailboxes that have these inboxes, by the inbox."""
+    if not inbox_ids:
+        return {}
+    db = transaction.db
+    return dict(
+        db.rows(
+            "SELECT inbox.id, junk.id FROM folder inbox JOIN folder junk ON junk.mailbox_id = inbox.mailbox_id"
+            f" WHERE junk.special_use = ? AND inbox.id {db.among}",
+            JUNK,
+            db.listed(inbox_ids),
+        )
+    )
 
 
 def _is_full(recipient: Recipient, folder: Counters) -> bool:
@@ -109,11 +139,22 @@ class _Batch:
     def __init__(self, transaction: Transaction) -> None:
         self._transaction = transaction
         self._content = b""
-        self._packed: tuple[int, bytes, bytes] | None = None
+        self._packed = (0, b"", b"")
         self._stored: dict[bool, _Stored] = {}
         self._contents: list[tuple[object, ...]] = []
         self._entries: list[tuple[object, ...]] = []
         self._summaries: list[tuple[object, ...]] = []
+
+    def arrive(self, delivery: Deliver) -> Flags:
+        """Begin with a message that has arrived, and give the flags that it gets."""
+        summary = self._begin(delivery.content, delivery.findings)
+        return frozenset((*delivery.keywords, HAS_ATTACHMENT) if summary.attachments else delivery.keywords)
+
+    def _begin(self, content: bytes, findings: tuple[Finding, ...] = ()) -> Summary:
+        summary = summaries.summarise(content, findings)
+        self._content, self._stored = content, {}
+        self._packed = (*pack(content), summaries.encode(summary))
+        return summary
 
     def add(
         self,
@@ -132,11 +173,11 @@ class _Batch:
         at most twice, sealed and not.
         """
         if content is not self._content:
-            self._content, self._packed, self._stored = content, None, {}
+            self._begin(content)
         sealed = public_key is not None
         stored = self._stored.get(sealed)
         if stored is None:
-            stored = self._stored[sealed] = self._add_content(content, sealed=sealed)
+            stored = self._stored[sealed] = self._add_content(sealed=sealed)
         key = stored.key and public_key and self._transaction.vault.sealer.seal(stored.key, public_key)
         now = self._transaction.now
         entry_id = self._transaction.next_id()
@@ -162,9 +203,7 @@ class _Batch:
         self._summaries.append((entry_id, stored.summary))
         return uid
 
-    def _add_content(self, content: bytes, *, sealed: bool) -> _Stored:
-        if self._packed is None:
-            self._packed = (*pack(content), summaries.encode(summaries.summarise(content)))
+    def _add_content(self, *, sealed: bool) -> _Stored:
         codec, data, summary = self._packed
         key = new_content_key() if sealed else None
         if key is not None:

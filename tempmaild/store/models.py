@@ -19,8 +19,9 @@ class Counter(Model):
     """Numbers by name.
 
     `object`: ids given (on SQLite); `uid_validity`: the highest that has died; `settings`: how often anything was
-    changed that daemons keep in memory; `bans`: how often a network was banned; `clock`: the latest time any daemon
-    has seen; `sweep`: until when one daemon alone sweeps; `restored`: stands in a backup alone (`store.backup`).
+    changed that daemons keep in memory; `bans`: how often a network was banned; `block_rules`: how often the rules of
+    senders and clients were changed; `clock`: the latest time any daemon has seen; `sweep`: until when one daemon
+    alone sweeps; `restored`: stands in a backup alone (`store.backup`).
     """
 
     name = TextField(primary_key=True)
@@ -234,6 +235,40 @@ class Ban(Model):
     until = BigIntegerField(index=True)
 
 
+class BlockRule(Model):
+    """What the operator has decided of a sender or client; `core.block_rule` says what the texts may be."""
+
+    kind = TextField()
+    subject = TextField()
+    domain = TextField()
+    action = TextField()
+    note = TextField()
+    created_at = BigIntegerField()
+    until = BigIntegerField()
+
+    class Meta:
+        """Peewee would call it `blockrule`."""
+
+        table_name = "block_rule"
+        primary_key = CompositeKey("kind", "subject", "domain")
+
+
+class Statistic(Model):
+    """How often something has happened in an hour, of which nothing else is kept.
+
+    `hour` is when it began, in UTC epoch seconds.
+    """
+
+    hour = BigIntegerField()
+    name = TextField()
+    value = BigIntegerField()
+
+    class Meta:
+        """Its key."""
+
+        primary_key = CompositeKey("hour", "name")
+
+
 class Schedule(Model):
     """What is to be done to the mailboxes of a domain, or of all, again and again; `arguments` are JSON.
 
@@ -299,6 +334,8 @@ TABLES: list[type[Model]] = [
     Quarantine,
     RateLimit,
     Ban,
+    BlockRule,
+    Statistic,
     Schedule,
     Receipt,
     Audit,

@@ -21,8 +21,8 @@ from msgspec import Struct
 from tempmaild import log
 from tempmaild.allocator import keep_freed_memory
 from tempmaild.errors import StoreFailed, TempmaildError
+from tempmaild.frames import Frames, to_frame
 from tempmaild.store.database import SCHEMAS
-from tempmaild.store.frames import Frames, to_frame
 from tempmaild.store.messages import Append, Deliver, Replace, deliver_all
 from tempmaild.store.opening import open_database
 from tempmaild.store.transaction import Transaction

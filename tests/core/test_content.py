@@ -233,7 +233,8 @@ def test_what_is_large_is_decoded_in_slices(pattern: bytes, odd: int, how: tuple
 @given(st.lists(st.sampled_from([b"=41", b"=3D", b"ab ", b"x", b"=C3=A9", b" = \r\n", b"y\t\r\n"]), max_size=40))
 def test_a_long_line_is_cut_where_nothing_is_in_two(pieces: list[bytes]) -> None:
     body = b"".join(pieces) + b"ab =20 "
-    assert in_slices(body, b"quoted-printable", 6) == octets(body, b"quoted-printable")
+    # In so many octets there is a place for a cut, whatever the pieces are.
+    assert in_slices(body, b"quoted-printable", 16) == octets(body, b"quoted-printable")
 
 
 @pytest.mark.parametrize("octet", [b"=", b" ", b"\r", b"x"])

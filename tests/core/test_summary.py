@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tempmaild.core.envelope import Address
 from tempmaild.core.summary import Summary, decode, encode, summarise
+from tempmaild.core.verdict import Finding
 
 from .messages import NAMES, check_offsets, load, message, mutations
 
@@ -64,11 +65,13 @@ def test_later_fields_do_not_make_stored_summaries_unreadable() -> None:
     assert decode(msgspec.msgpack.encode(later)) == summary
 
 
-def test_summaries_from_before_references_were_kept_are_readable() -> None:
-    summary = summarise(b"References: <1@x>\r\n\r\n")
-    assert summary.references == (b"1@x",)
-    stored = msgspec.msgpack.encode(msgspec.structs.astuple(summary)[:-1])
-    assert decode(stored) == msgspec.structs.replace(summary, references=None)
+def test_summaries_of_earlier_versions_are_readable() -> None:
+    summary = summarise(b"References: <1@x>\r\n\r\n", (Finding("spf", "pass"),))
+    assert (summary.references, summary.findings) == ((b"1@x",), (Finding("spf", "pass"),))
+    fields = msgspec.structs.astuple(summary)
+    without_findings = msgspec.structs.replace(summary, findings=())
+    assert decode(msgspec.msgpack.encode(fields[:-1])) == without_findings
+    assert decode(msgspec.msgpack.encode(fields[:-2])) == msgspec.structs.replace(without_findings, references=None)
 
 
 @pytest.mark.parametrize("data", [b"", b"\x90", b"not a summary"])

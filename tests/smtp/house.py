@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 from tempmaild.core.mailbox import INBOX
 from tempmaild.log import get_log
 from tempmaild.net.conversation import Memory, Peer
-from tempmaild.smtp.session import Rules, SmtpSession
+from tempmaild.smtp.session import Rules, Services, SmtpSession
 from tests.dialog import TLS, Dialog
 from tests.support import make_appliance, run
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tempmaild.service.checking import Examiner
 
 ME, YOU, GREEN = "me@box.test", "you@box.test", "grün@box.test"
 RULES = Rules(
@@ -41,17 +43,17 @@ GO_ON = b"250 2.1.0 Ok\r\n250 2.1.5 Ok\r\n354 End the message with <CRLF>.<CRLF>
 class House:
     """The appliance on a fresh database, with mailboxes for `ME`, `YOU` and `GREEN`."""
 
-    def __init__(self, folder: Path) -> None:
-        self.appliance = make_appliance(folder)
+    def __init__(self, folder: Path, examiner: Examiner | None = None) -> None:
+        self.appliance = make_appliance(folder, examiner)
         self.clock = self.appliance.clock
         self.memory = Memory(1 << 20)
+        parts = self.appliance.appliance
+        self.services = Services(parts.deliveries, parts.checks, parts.limiter)
         self.accounts = {address: self.appliance.create(address) for address in (ME, YOU, GREEN)}
 
     def connect(self, rules: Rules = RULES, *, tls: bool = False, address: str = "192.0.2.1") -> Dialog:
         peer = Peer(address, tls=TLS if tls else "")
-        return Dialog(
-            SmtpSession(peer, "s1", get_log("smtp"), rules, self.appliance.deliveries, self.memory, self.clock)
-        )
+        return Dialog(SmtpSession(peer, "s1", get_log("smtp"), rules, self.services, self.memory, self.clock))
 
     def connect_to_data(self, rules: Rules = RULES) -> Dialog:
         """Connect and say everything up to the message itself."""

@@ -32,7 +32,7 @@ def test_every_error_has_its_reply(kind: type[TempmaildError]) -> None:
 ARISE = {
     "NoSuchDomain", "DomainDisabled", "AddressReserved", "TooFast", "Banned",
     "NoSuchMailbox", "MailboxGone", "InvalidAddress", "MailboxFull", "MessageTooLarge", "OutOfMemory",
-    "DiskFull", "StoreFailed",
+    "DiskFull", "SenderBlocked", "StoreFailed",
 }  # fmt: skip
 """What delivering can refuse; all else is a defect of ours if it comes up here."""
 

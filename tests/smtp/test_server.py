@@ -65,9 +65,7 @@ def test_the_defaults_are_those_that_were_promised() -> None:
 
 @pytest.mark.parametrize(("lmtp", "protocol"), [(False, b"ESMTP"), (True, b"LMTP")])
 def test_sessions(house: House, lmtp: bool, protocol: bytes) -> None:
-    make = session_factory(
-        SETTINGS, house.appliance.deliveries, house.memory, house.clock, get_log("smtp"), lmtp=lmtp
-    )
+    make = session_factory(SETTINGS, house.services, house.memory, house.clock, get_log("smtp"), lmtp=lmtp)
     session = make(Peer("192.0.2.1"), "s7")
     assert session.id == "s7"
     dialog = Dialog(session)

@@ -407,6 +407,7 @@ def test_the_log_says_what_happened_and_no_content(house: House, caplog: pytest.
     assert all(fields["session"] == "s1" for _, fields in lines)
     assert lines[1][1] | {"sender": ""} == {
         "session": "s1", "id": "s1-1", "client": "192.0.2.1", "sender": "", "recipients": 1, "size": 39,
+        "disposition": "accept",
     }  # fmt: skip
     assert lines[2][1]["reason"] == "MessageTooLarge"
     assert "confidential" not in str(lines)

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tempmaild.store.frames import Frames, to_frame
+from tempmaild.frames import Frames, to_frame
 
 _VALUES = st.lists(st.none() | st.binary(max_size=40) | st.lists(st.integers(), max_size=5), max_size=6)
 

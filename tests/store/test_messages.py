@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec import structs
 
 from tempmaild.core.delivery import Recipient
 from tempmaild.core.flags import ANSWERED, DELETED, FLAGGED, NO_FLAGS, SEEN, FlagChange
 from tempmaild.core.mailbox import Changes, NewMessage
+from tempmaild.core.verdict import Finding
 from tempmaild.errors import MailboxFull, NoSuchFolder
-from tempmaild.store.mailboxes import CreateFolder, DestroyMailbox, RenameFolder
+from tempmaild.store.mailboxes import CreateFolder, DeleteFolder, DestroyMailbox, RenameFolder
 from tempmaild.store.messages import Append, ChangeFlags, Copy, Deliver, Move, Remove, Replace
 from tempmaild.store.queries import CHANGES_REMEMBERED
 from tests.store.house import message
@@ -378,3 +380,49 @@ def test_an_append_after_a_rename_in_one_group_tells_the_new_uidvalidity(store: 
     append = Append(created.id, (NewMessage(message()),))
     _, _, placement = store.group(append, RenameFolder(mailbox.id, "old", "new"), append)
     assert placement.uid_validity == store.folder(mailbox, "new").uid_validity
+
+
+class TestJunk:
+    def test_goes_into_junk_with_its_keywords(self, store: Store) -> None:
+        mailbox, other = store.mailbox(), store.mailbox()
+        delivery = store.delivery(mailbox, other)
+        junk = Deliver(delivery.content, delivery.recipients, junk=True, keywords=("$Junk",))
+        reached, _ = store.group(junk, delivery)
+        assert reached == list(delivery.recipients)
+        for owner in (mailbox, other):
+            (entry,) = store.queries.entries(store.folder(owner, "Junk").id)
+            assert entry.flags == {"$Junk"}
+            (entry,) = store.queries.entries(store.folder(owner).id)
+            assert entry.flags == NO_FLAGS
+
+    def test_goes_into_the_inbox_where_there_is_no_junk(self, store: Store) -> None:
+        mailbox = store.mailbox()
+        store.write(DeleteFolder(mailbox.id, "Junk"))
+        delivery = store.delivery(mailbox)
+        store.write(Deliver(delivery.content, delivery.recipients, junk=True, keywords=("$Junk",)))
+        (entry,) = store.queries.entries(store.folder(mailbox).id)
+        assert entry.flags == {"$Junk"}
+
+    def test_fills_nobodys_inbox(self, store: Store) -> None:
+        mailbox = store.mailbox()
+        store.write(store.delivery(mailbox))
+        full = structs.replace(store.recipient(mailbox), messages=1, replaces_oldest=False)
+        assert isinstance(store.group(Deliver(message(), (full,)))[0], MailboxFull)
+        assert store.write(Deliver(message(), (full,), junk=True)) == [full]
+
+
+def test_who_has_mail_with_attachments_is_told(store: Store) -> None:
+    mailbox = store.mailbox()
+    attached = b"Content-Type: application/pdf\r\n\r\n%PDF\r\n"
+    store.write(Deliver(attached, (store.recipient(mailbox),), keywords=("spf-fail",)))
+    (entry,) = store.queries.entries(store.folder(mailbox).id)
+    assert entry.flags == {"$HasAttachment", "spf-fail"}
+
+
+def test_what_was_found_out_is_kept_with_the_summary(store: Store) -> None:
+    finding = Finding("spf", "pass", (("smtp.mailfrom", "example.org"),), "because")
+    mailboxes = [store.mailbox(), store.mailbox()]
+    store.write(Deliver(message(), tuple(map(store.recipient, mailboxes)), findings=(finding,)))
+    for mailbox in mailboxes:
+        (kept,) = store.queries.summaries(store.folder(mailbox).id, [1]).values()
+        assert kept.summary(store.opener).findings == (finding,)

@@ -15,7 +15,7 @@ from tempmaild.core.flags import SEEN, FlagChange
 from tempmaild.core.mailbox import Mailbox
 from tempmaild.core.sealing import Sealer
 from tempmaild.errors import AddressTaken, DomainExists, NoSuchDomain, NoSuchFolder, StoreFailed
-from tempmaild.store.frames import Frames, to_frame
+from tempmaild.frames import Frames, to_frame
 from tempmaild.store.mailboxes import AddDomain, DestroyMailbox, RemoveDomain
 from tempmaild.store.messages import ChangeFlags, Remove
 from tempmaild.store.opening import open_database

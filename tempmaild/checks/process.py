@@ -1,0 +1,135 @@
+"""A process that checks mail: messages come in through a pipe, and verdicts go back through another."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+from tempmaild import log
+from tempmaild.allocator import keep_freed_memory
+from tempmaild.checks.build import build
+from tempmaild.checks.exchange import Answer, Ready
+from tempmaild.frames import Frames, to_frame
+from tempmaild.settings import Settings
+
+if TYPE_CHECKING:
+    from tempmaild.checks.exchange import Task
+    from tempmaild.checks.pipeline import Pipeline
+    from tempmaild.core.verdict import Verdict
+    from tempmaild.log import Log
+
+_PIECE = 1 << 20
+"""Octets read from the pipe at once."""
+
+
+class _Checker:
+    """Reads tasks and writes answers, as long as there is somebody to read them."""
+
+    def __init__(self, pipeline: Pipeline, source: int, sink: int, log: Log) -> None:
+        self._pipeline = pipeline
+        self._source = source
+        self._sink = sink
+        self._log = log
+        self._frames = Frames()
+        # The event loop remembers tasks weakly.
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._ended = asyncio.Event()
+        self._unsent = bytearray()
+
+    async def work(self) -> None:
+        """Check until the source is closed."""
+        loop = asyncio.get_running_loop()
+        os.set_blocking(self._source, False)
+        os.set_blocking(self._sink, False)
+        loop.add_reader(self._source, self._take)
+        await self._ended.wait()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        os.set_blocking(self._sink, True)
+        while self._unsent:
+            del self._unsent[: self._write(self._unsent)]
+
+    def _take(self) -> None:
+        try:
+            piece = os.read(self._source, _PIECE)
+        except BlockingIOError:
+            return
+        if not piece:
+            asyncio.get_running_loop().remove_reader(self._source)
+            self._ended.set()
+            return
+        for task in self._frames.feed(piece):
+            running = asyncio.create_task(self._examine(task))
+            self._tasks.add(running)
+            running.add_done_callback(self._tasks.discard)
+
+    async def _examine(self, task: Task) -> None:
+        verdict: Verdict | None = None
+        try:
+            verdict = await self._pipeline.examine(task.mail)
+        except Exception as error:  # a defect ends the checking of one message, and nobody takes it for checked
+            self._log.failure("checking-failed", error)
+        self._send(to_frame(Answer(task.ticket, verdict)))
+
+    def _send(self, frame: bytes) -> None:
+        if not self._unsent:
+            frame = frame[self._write(frame) :]
+            if frame:
+                asyncio.get_running_loop().add_writer(self._sink, self._send_rest)
+        self._unsent += frame
+
+    def _send_rest(self) -> None:
+        del self._unsent[: self._write(self._unsent)]
+        if not self._unsent:
+            asyncio.get_running_loop().remove_writer(self._sink)
+
+    def _write(self, data: bytes | bytearray) -> int:
+        try:
+            return os.write(self._sink, data)
+        except BlockingIOError:
+            return 0
+        except BrokenPipeError:
+            # The daemon was killed: nobody is left to be answered.
+            os._exit(0)
+
+
+async def _work(settings: Settings, source: int, sink: int) -> None:
+    checks_log = log.get_log("checks")
+    checks = build(settings, checks_log)
+    problems = await checks.clamav.prepare() if checks.clamav else []
+    watching = asyncio.create_task(checks.clamav.watch()) if checks.clamav else None
+    # What is there now stays to the end; the garbage collector need not look through it.
+    gc.collect()
+    gc.freeze()
+    os.write(sink, to_frame(Ready(tuple(problems))))
+    await _Checker(checks.pipeline, source, sink, checks_log).work()
+    if watching:
+        watching.cancel()
+
+
+def main() -> None:
+    """Check mail on standard input and output; the settings come first, and nothing else until we say `Ready`."""
+    # A terminal and systemd signal the whole group; this process ends when the daemon closes the pipe, not before.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    source, sink = sys.stdin.fileno(), sys.stdout.fileno()
+    settings = _first(source)
+    if settings is None:
+        return
+    keep_freed_memory()
+    log.configure(settings.log.level, settings.log.format)
+    asyncio.run(_work(settings, source, sink))
+
+
+def _first(source: int) -> Settings | None:
+    """Read the settings; None when nobody is there any more."""
+    frames = Frames()
+    while piece := os.read(source, _PIECE):
+        for settings in frames.feed(piece):
+            assert isinstance(settings, Settings)
+            return settings
+    return None

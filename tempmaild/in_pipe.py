@@ -1,0 +1,71 @@
+"""A process beside this one, with which values are exchanged."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.protocol import ProcessProtocol
+
+from tempmaild.frames import Frames, to_frame
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from twisted.python.failure import Failure
+
+_PIPE_OCTETS = 1 << 20
+
+
+class Companion(ProcessProtocol):
+    """One process that runs a module of ours, from its start to its end.
+
+    Args:
+        take: called with each value that it sends.
+        ended: called with the reason when it has ended.
+    """
+
+    transport: Any
+
+    def __init__(self, take: Callable[[Any], None], ended: Callable[[str], None]) -> None:
+        self._take = take
+        self._ended = ended
+        self._frames = Frames()
+
+    def start(self, reactor: Any, module: str, environ: Mapping[str, str]) -> None:
+        """Start it; `environ` is added to the environment.
+
+        Arguments are for everybody to see; what is secret goes there, or through the pipe.
+        """
+        command = [sys.executable, "-m", module]
+        reactor.spawnProcess(
+            self, sys.executable, command, env={**os.environ, **environ}, childFDs={0: "w", 1: "r", 2: 2}
+        )
+
+    def send(self, value: Any) -> None:
+        """Give it a value."""
+        self.transport.writeToChild(0, to_frame(value))
+
+    def close(self) -> None:
+        """Let it end when it has done what it has been given."""
+        self.transport.closeStdin()
+
+    def kill(self) -> None:
+        """End it at once."""
+        self.transport.signalProcess("KILL")
+
+    def connectionMade(self) -> None:  # noqa: N802 - the name that Twisted calls
+        """Have pipes that hold as much as is written at once."""
+        for pipe in self.transport.pipes.values():
+            fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_OCTETS)
+
+    def outReceived(self, data: bytes) -> None:  # noqa: N802 - the name that Twisted calls
+        """Take what it has sent."""
+        for value in self._frames.feed(data):
+            self._take(value)
+
+    def processEnded(self, reason: Failure) -> None:  # noqa: N802 - the name that Twisted calls
+        """Tell that it has ended."""
+        self._ended(reason.getErrorMessage())

@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tempmaild.checks.mail import Examined, Mail
+from tempmaild.checks.pipeline import Pipeline, Timed, decide, failed
+from tempmaild.core.checking import Checking, override
+from tempmaild.core.verdict import Finding, Refusal, Removal, Report
+from tempmaild.log import get_log
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+HOST = "mx.box.test"
+CONTENT = b"From: a@example.org\r\nSubject: hello\r\n\r\nHello.\r\n"
+WORDS = Refusal("5.7.1", "No")
+PASS = Report(findings=(Finding("spf", "pass", (("smtp.mailfrom", "example.org"),)),))
+
+
+def mail(overrides: Mapping[str, Mapping[str, object]] | None = None, content: bytes = CONTENT) -> Mail:
+    checking = override(Checking(), overrides or {})
+    return Mail(content, "192.0.2.1", "mail.example.org", "a@example.org", ("b@box.test",), False, checking)
+
+
+class Says:
+    """A check that says what it is told to."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self.saw: dict[str, Report] = {}
+
+    async def examine(self, examined: Examined) -> Report:
+        await asyncio.sleep(0)
+        self.saw = dict(examined.reports)
+        return self._report
+
+
+class Hangs:
+    async def examine(self, examined: Examined) -> Report:
+        await asyncio.Event().wait()
+        raise AssertionError(examined)
+
+
+class Breaks:
+    async def examine(self, examined: Examined) -> Report:
+        raise ValueError(examined)
+
+
+def pipeline(checks: Mapping[str, object], *, each: float = 30.0, together: float = 30.0) -> Pipeline:
+    return Pipeline({name: Timed(check, each) for name, check in checks.items()}, HOST, together, get_log("checks"))
+
+
+class TestReports:
+    def test_come_from_every_check(self) -> None:
+        checks = {"spf": Says(PASS), "dkim": Says(Report("failed"))}
+        assert asyncio.run(pipeline(checks).reports(mail())) == {"spf": PASS, "dkim": Report("failed")}
+
+    def test_of_the_others_are_there_for_dmarc(self) -> None:
+        dmarc = Says(Report())
+        asyncio.run(pipeline({"dmarc": dmarc, "spf": Says(PASS)}).reports(mail()))
+        assert dmarc.saw == {"spf": PASS}
+
+    def test_of_a_check_that_is_switched_off_are_none(self) -> None:
+        checks = {"spf": Says(PASS), "dmarc": Breaks()}
+        message = mail({"dmarc": {"enabled": False}, "spf": {"enabled": True}})
+        assert asyncio.run(pipeline(checks).reports(message)) == {"spf": PASS}
+
+    @pytest.mark.parametrize("times", [{"each": 0.01}, {"together": 0.01}])
+    def test_do_not_wait_for_a_check_that_hangs(
+        self, times: dict[str, float], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        found = asyncio.run(
+            pipeline({"spf": Says(PASS), "clamav": Hangs(), "dmarc": Hangs()}, **times).reports(mail())
+        )
+        assert found == {"spf": PASS, "clamav": Report("failed"), "dmarc": Report("failed")}
+        assert [record.message for record in caplog.records] == ["check-timed-out"] * 2
+
+    def test_wait_for_each_as_long_as_it_may_take(self) -> None:
+        class Late(Says):
+            async def examine(self, examined: Examined) -> Report:
+                await asyncio.sleep(0.05)
+                return await super().examine(examined)
+
+        checks = {"spf": Timed(Hangs(), 0.01), "dkim": Timed(Late(PASS), 30.0), "arc": Timed(Hangs(), 0.1)}
+        found = asyncio.run(Pipeline(checks, HOST, 30.0, get_log("checks")).reports(mail()))
+        assert found == {"spf": Report("failed"), "dkim": PASS, "arc": Report("failed")}
+
+    def test_of_a_check_with_a_defect_are_that_it_has_failed(self, caplog: pytest.LogCaptureFixture) -> None:
+        caplog.set_level(logging.CRITICAL)
+        assert asyncio.run(pipeline({"clamav": Breaks()}).reports(mail())) == {"clamav": Report("failed")}
+
+    def test_become_a_verdict(self) -> None:
+        verdict = asyncio.run(pipeline({"spf": Says(PASS)}).examine(mail()))
+        assert (verdict.disposition, verdict.content) == ("accept", None)
+        assert verdict.fields == b"Authentication-Results: mx.box.test;\r\n\tspf=pass smtp.mailfrom=example.org\r\n"
+
+
+BAD = Report("bad", refusal=WORDS)
+UNSCANNABLE = Report("unscannable", refusal=WORDS)
+FAILED = Report("failed")
+
+
+@pytest.mark.parametrize(
+    ("reports", "overrides", "disposition", "decided_by"),
+    [
+        ({}, {}, "accept", ""),
+        ({"spf": PASS}, {}, "accept", ""),
+        # What each check does as delivered.
+        ({"spf": BAD}, {}, "accept", "spf"),
+        ({"dmarc": BAD}, {}, "junk", "dmarc"),
+        ({"clamav": BAD}, {}, "refuse", "clamav"),
+        ({"clamav": UNSCANNABLE}, {}, "junk", "clamav"),
+        ({"clamav": FAILED}, {}, "later", "clamav"),
+        ({"attachments": BAD}, {}, "refuse", "attachments"),
+        ({"attachments": UNSCANNABLE}, {}, "accept", "attachments"),
+        ({"attachments": FAILED}, {}, "junk", "attachments"),
+        ({"spf": FAILED}, {}, "accept", "spf"),
+        # As the operator wants it.
+        ({"spf": BAD}, {"spf": {"action": "refuse"}}, "refuse", "spf"),
+        ({"spf": FAILED}, {"spf": {"failing": "later"}}, "later", "spf"),
+        ({"spf": FAILED}, {"spf": {"failing": "junk"}}, "junk", "spf"),
+        ({"clamav": BAD}, {"clamav": {"action": "mark"}}, "accept", "clamav"),
+        ({"attachments": UNSCANNABLE}, {"attachments": {"encrypted": "refuse"}}, "refuse", "attachments"),
+        # The sternest holds, and what is refused for good is so whatever else could not be found out.
+        ({"spf": BAD, "dmarc": BAD, "clamav": BAD}, {}, "refuse", "clamav"),
+        ({"clamav": FAILED, "attachments": BAD}, {}, "refuse", "attachments"),
+        ({"clamav": FAILED, "dmarc": BAD}, {}, "later", "clamav"),
+        # p=quarantine asks for no more than that.
+        ({"dmarc": Report("bad", refusal=WORDS, most="junk")}, {"dmarc": {"action": "refuse"}}, "junk", "dmarc"),
+        ({"dmarc": Report("bad", refusal=WORDS, most="junk")}, {"dmarc": {"action": "mark"}}, "accept", "dmarc"),
+        # Nothing can be taken out.
+        ({"clamav": BAD}, {"clamav": {"action": "strip"}}, "junk", "clamav"),
+    ],
+)
+def test_decisions(
+    reports: dict[str, Report], overrides: dict[str, dict[str, object]], disposition: str, decided_by: str
+) -> None:
+    verdict = decide(mail(overrides), reports, HOST)
+    assert (verdict.disposition, verdict.decided_by) == (disposition, decided_by)
+    assert (verdict.refusal is not None) == (disposition in {"refuse", "later"})
+
+
+class TestAVerdict:
+    def test_says_why_a_message_is_refused(self) -> None:
+        assert decide(mail(), {"clamav": BAD}, HOST).refusal == WORDS
+
+    def test_has_keywords_for_what_is_wrong(self) -> None:
+        reports = {
+            "spf": Report("bad", keywords=("$Odd",), refusal=WORDS),
+            "dkim": Report("failed"),
+            "attachments": UNSCANNABLE,
+        }
+        keywords = decide(mail(), reports, HOST).keywords
+        assert keywords == ("$Odd", "spf-fail", "dkim-failed", "attachments-unscannable")
+        assert decide(mail(), {"dmarc": BAD}, HOST).keywords == ("dmarc-fail", "$Junk")
+
+    def test_has_the_fields_of_the_checks_below_ours(self) -> None:
+        fields = decide(mail(), {"spf": Report(fields=(b"Received-SPF: none\r\n",))}, HOST).fields
+        assert fields == b"Authentication-Results: mx.box.test; none\r\nReceived-SPF: none\r\n"
+
+    def test_takes_out_what_others_wrote_in_our_name(self) -> None:
+        forged = b"Authentication-Results: MX.box.test; dkim=pass\r\n" + CONTENT
+        assert decide(mail(content=forged), {}, HOST).content == CONTENT
+
+    def test_takes_out_what_is_to_be_stripped(self) -> None:
+        part = b"Content-Type: application/x\r\n\r\nevil\r\n"
+        content = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nfine\r\n--b\r\n" + part + b"--b--\r\n"
+        start = content.index(part)
+        report = Report("bad", refusal=WORDS, removals=(Removal(start, start + len(part) - 2, "It was evil."),))
+        verdict = decide(mail({"clamav": {"action": "strip"}}, content), {"clamav": report}, HOST)
+        assert verdict.disposition == "accept"
+        assert verdict.content
+        assert b"\nevil" not in verdict.content
+        assert b"It was evil." in verdict.content
+        # The same report takes nothing out where nothing is to be.
+        assert decide(mail({"clamav": {"action": "junk"}}, content), {"clamav": report}, HOST).content is None
+
+
+def test_nothing_could_be_checked() -> None:
+    assert failed(mail(), ["spf", "clamav"], HOST).disposition == "later"
+    assert failed(mail(), ["spf", "dkim"], HOST).keywords == ("spf-failed", "dkim-failed")
+    assert failed(mail({"clamav": {"enabled": False}}), ["clamav"], HOST).disposition == "accept"

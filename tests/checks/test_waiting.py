@@ -1,0 +1,171 @@
+"""Synchronous functions that wait for coroutines."""
+
+from __future__ import annotations
+
+import asyncio
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tempmaild.checks.waiting import run_waiting, wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+VARIABLE: ContextVar[str] = ContextVar("VARIABLE", default="")
+
+
+async def given(value: int) -> int:
+    await asyncio.sleep(0)
+    return value
+
+
+async def refused() -> int:
+    await asyncio.sleep(0)
+    raise KeyError("refused")
+
+
+def added(*values: int, start: int = 0) -> int:
+    return sum((wait_for(given(value)) for value in values), start)
+
+
+def run(function: Callable[..., int], *args: int) -> int:
+    return asyncio.run(run_waiting(function, *args))
+
+
+def test_it_gives_the_result() -> None:
+    assert run(added) == 0
+    assert run(added, 1, 2, 3) == 6
+    assert asyncio.run(run_waiting(added, 1, start=10)) == 11
+
+
+def test_what_does_not_suspend_is_waited_for_as_well() -> None:
+    async def at_once() -> int:
+        return 5
+
+    assert run(lambda: wait_for(at_once())) == 5
+
+
+def test_exceptions_are_raised_in_the_function() -> None:
+    def rescued() -> int:
+        try:
+            return wait_for(refused())
+        except KeyError:
+            return wait_for(given(7))
+
+    assert run(rescued) == 7
+
+
+def test_exceptions_of_the_function_are_raised_outside() -> None:
+    with pytest.raises(KeyError, match="refused"):
+        run(lambda: wait_for(refused()))
+    with pytest.raises(ZeroDivisionError):
+        run(lambda: 1 // wait_for(given(0)))
+
+
+def test_many_take_turns() -> None:
+    order: list[str] = []
+
+    def steps(name: str) -> None:
+        for step in range(3):
+            order.append(f"{name}{step}")
+            wait_for(given(step))
+
+    async def both() -> None:
+        await asyncio.gather(run_waiting(steps, "a"), run_waiting(steps, "b"))
+
+    asyncio.run(both())
+    assert order == ["a0", "b0", "a1", "b1", "a2", "b2"]
+
+
+def test_one_can_run_within_another() -> None:
+    assert run(lambda: 1 + wait_for(run_waiting(added, 2, 3))) == 6
+
+
+def test_wait_for_needs_somebody_who_waits() -> None:
+    with pytest.raises(RuntimeError, match="outside"):
+        wait_for(given(1))
+
+
+def test_context_variables_come_in_and_stay_in() -> None:
+    def change() -> str:
+        before = VARIABLE.get()
+        wait_for(given(1))
+        VARIABLE.set("changed")
+        wait_for(given(1))
+        return before + VARIABLE.get()
+
+    async def outside() -> tuple[str, str]:
+        VARIABLE.set("outside ")
+        return await run_waiting(change), VARIABLE.get()
+
+    assert asyncio.run(outside()) == ("outside changed", "outside ")
+
+
+class TestCancelled:
+    """A time limit ends the function wherever it waits, whatever it catches."""
+
+    @staticmethod
+    def limited(function: Callable[[], int]) -> None:
+        async def main() -> None:
+            task = asyncio.create_task(run_waiting(function))
+            await asyncio.sleep(0)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+        asyncio.run(main())
+
+    def test_it_unwinds(self) -> None:
+        unwound = []
+
+        def function() -> int:
+            try:
+                return wait_for(asyncio.sleep(1000, 1))
+            finally:
+                unwound.append(True)
+
+        self.limited(function)
+        assert unwound == [True]
+
+    def test_what_catches_everything_gets_nothing_more(self) -> None:
+        caught: list[type[BaseException]] = []
+
+        def stubborn() -> int:
+            for _ in range(3):
+                try:
+                    wait_for(asyncio.sleep(1000, 1))
+                except BaseException as error:
+                    caught.append(type(error))
+            return 1
+
+        self.limited(stubborn)
+        assert caught == [asyncio.CancelledError] * 3
+
+    def test_what_is_waited_for_is_cancelled(self) -> None:
+        cancelled = []
+
+        async def slow() -> int:
+            try:
+                return await asyncio.sleep(1000, 1)
+            except asyncio.CancelledError:
+                cancelled.append(True)
+                raise
+
+        self.limited(lambda: wait_for(slow()))
+        assert cancelled == [True]
+
+    def test_a_coroutine_that_is_closed_ends_the_function(self) -> None:
+        unwound = []
+
+        def function() -> int:
+            try:
+                return wait_for(asyncio.sleep(0, 1))
+            finally:
+                unwound.append(True)
+
+        coroutine = run_waiting(function)
+        coroutine.send(None)
+        coroutine.close()
+        assert unwound == [True]
