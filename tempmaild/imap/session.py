@@ -143,7 +143,9 @@ class ImapSession(Dialogue):
             parser = Parser((line,))
         parser.utf8 = self.utf8
         ending = await self._ending(parser)
-        if self.view is not None and self.view.news:
+        # Where the command has said its completion itself, with the next one: no EXPUNGE may come between commands
+        # (RFC 9051 §7.5.1).
+        if ending and self.view is not None and self.view.news:
             await self.try_to_tell_news(expunges=self._expunges)
         self.say(ending)
         await self.drain()

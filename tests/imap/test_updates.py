@@ -88,6 +88,16 @@ def test_expunge_with_other_commands(house: House, command: bytes) -> None:
     assert said.index(b"* 2 EXPUNGE\r\n* 1 EXPUNGE\r\n") < said.index(b"a OK ")
 
 
+def test_no_news_after_compress_was_answered(house: House) -> None:
+    """Its completion goes out before the connection is compressed, and nothing more belongs to it (RFC 4978 §3)."""
+    dialog = house.select()
+    house.expunge(1)
+    house.deliver(PLAIN)
+    assert dialog.send(b"a COMPRESS DEFLATE\r\n") == b"a OK Compressed from here on\r\n"
+    assert dialog.send(b"b FETCH 3 UID\r\n") == b"* 3 FETCH (UID 3)\r\n* 4 EXISTS\r\n* 4 RECENT\r\nb OK Fetched\r\n"
+    assert dialog.send(b"c NOOP\r\n") == b"* 1 EXPUNGE\r\nc OK Done\r\n"
+
+
 def test_a_command_that_fails_tells_the_news_too(house: House) -> None:
     dialog = house.select()
     house.deliver(PLAIN)
