@@ -201,7 +201,8 @@ class Daemon:
             self._gate.change(_gate_rules(settings))
             self._appliance.limiter.trust(settings.limits.trusted_networks)
             self._appliance.checks.change(settings)
-            if self._checks:
+            # A new certificate is none of their business.
+            if self._checks and settings != self._settings:
                 self._checks.reload(settings)
             self._memory.limit = settings.limits.memory_bytes
             log.configure(settings.log.level, settings.log.format)

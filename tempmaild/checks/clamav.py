@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tempmaild.core.scanning import Piece
     from tempmaild.core.verdict import Removal
     from tempmaild.log import Log
-    from tempmaild.settings.tree import Clamav as ClamavSettings
+    from tempmaild.settings.checks import Clamav as ClamavSettings
 
 _METHOD: Final = "x-clamav"
 _CLEAN: Final = Report(findings=(Finding(_METHOD, "pass"),))

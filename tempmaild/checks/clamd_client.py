@@ -233,7 +233,8 @@ class _Connection(asyncio.Protocol):
     def _take(self, reply: bytes) -> bool:
         """Take a reply; whether it is one that was due."""
         numbered = _NUMBERED.fullmatch(reply)
-        if numbered is None or self._answered is None:
+        # The pattern that reads replies takes quadratic time, which no reply of clamd is long enough for.
+        if numbered is None or len(reply) > _MAX_REPLY or self._answered is None:
             return False
         place = int(numbered[1]) - self._asked - 1
         if not 0 <= place < len(self._replies) or self._replies[place] is not None:

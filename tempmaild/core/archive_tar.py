@@ -58,24 +58,29 @@ def tar_entries(source: Source) -> Iterator[Entry]:
         if not is_tar(block):
             raise Unreadable("a header is broken")
         kind, size = block[156:157], _number(block[124:136])
-        padded = -(-size // BLOCK) * BLOCK
         if kind in b"LKxXg":
-            if size > _MAX_EXTENSION:
-                raise Unreadable("a name is too long")
-            names += _extended(kind, source.take(padded)[:size])
+            names += _extended(kind, size, source)
             continue
         if kind != b"5":  # a folder
-            for name in (_name(block), *names):
-                yield Entry(name)
+            yield from map(Entry, (_name(block), *names))
         names = []
-        if size and kind in _WITHOUT_DATA:
-            raise Unreadable("something that is no file has a size")
-        if not source.skip(padded):
-            raise Unreadable("it ends too early")
+        _pass_over(kind, size, source)
     if goes_on:  # some programs stop at the end, and some do not
         raise Unreadable("it goes on after its end")
     if not ended:
         raise Unreadable("it has no end")
+
+
+def _pass_over(kind: bytes, size: int, source: Source) -> None:
+    """Go on to the next header."""
+    if size and kind in _WITHOUT_DATA:
+        raise Unreadable("something that is no file has a size")
+    if not source.skip(_padded(size)):
+        raise Unreadable("it ends too early")
+
+
+def _padded(size: int) -> int:
+    return -(-size // BLOCK) * BLOCK
 
 
 def _name(block: bytes) -> str:
@@ -85,8 +90,11 @@ def _name(block: bytes) -> str:
     return decoded_name(prefix + b"/" + name if prefix else name, "latin-1")
 
 
-def _extended(kind: bytes, content: bytes) -> list[str]:
+def _extended(kind: bytes, size: int, source: Source) -> list[str]:
     """The names in the data of a header that says something about the next one."""
+    if size > _MAX_EXTENSION:
+        raise Unreadable("a name is too long")
+    content = source.take(_padded(size))[:size]
     if kind in b"LK":
         return [decoded_name(content.rstrip(b"\0"), "latin-1")]
     found = []

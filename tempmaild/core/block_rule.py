@@ -106,7 +106,7 @@ def domain_key(name: str) -> str:
 
 def helo_key(name: str) -> str:
     """Give a name in HELO as rules compare it."""
-    return name.removesuffix(".").lower()
+    return name.rstrip(".").lower()
 
 
 def _normal_domain(domain: str) -> str:

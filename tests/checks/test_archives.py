@@ -247,11 +247,6 @@ def test_what_a_zip_hides(data: bytes) -> None:
     "data",
     [
         zip_with(TWO, DIRECTORY + 20, b"\xff\0\0\0"),  # two sizes of one file
-        TWO[: DIRECTORY + 30]
-        + b"\x00\xf0"
-        + TWO[DIRECTORY + 32 : DIRECTORY + 51]
-        + bytes(0xF000)
-        + TWO[DIRECTORY + 51 :],
         zip_with(TWO, DIRECTORY + 42, b"\x05\0\0\0"),  # a file where none is
         zip_with(TWO, END + 10, b"\x07\0"),  # more files than there are
         zip_with(TWO, END + 10, b"\x01\0"),  # fewer
@@ -287,6 +282,15 @@ def test_zip64() -> None:
     with zipfile.ZipFile(file, "w") as archive, archive.open("evil.exe", "w", force_zip64=True) as member:
         member.write(b"content")
     assert listing(file.getvalue()) == Listing(("evil.exe",))
+
+
+def test_names_behind_too_many_extra_fields_are_listed() -> None:
+    many = bytes(0xF000)
+    first = TWO[DIRECTORY : DIRECTORY + 51]
+    directory = first[:30] + struct.pack("<H", len(many)) + first[32:] + many + TWO[DIRECTORY + 51 : END]
+    end = zip_with(TWO[END:], 12, struct.pack("<L", len(directory)))
+    found = listing(TWO[:DIRECTORY] + directory + end)
+    assert found == Listing(("a.txt", "b.txt"), problem="a file has too many extra fields")
 
 
 def test_files_that_overlap() -> None:
@@ -347,6 +351,12 @@ def test_files_that_overlap() -> None:
 )
 def test_broken_archives(data: bytes) -> None:
     assert listing(data).problem
+
+
+def test_what_a_tar_has_after_its_end_is_listed() -> None:
+    assert listing(tarred("a.txt") + tarred("evil.exe")) == Listing(
+        ("a.txt", "evil.exe"), problem="it goes on after its end"
+    )
 
 
 def test_two_sizes_of_one_file_in_tar() -> None:

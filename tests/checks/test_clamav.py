@@ -26,7 +26,7 @@ from tempmaild.core.mime import parse
 from tempmaild.core.removal import without_parts
 from tempmaild.core.scanning import PREFIX, hidden_pieces
 from tempmaild.log import get_log
-from tempmaild.settings.tree import Clamav as ClamavSettings
+from tempmaild.settings.checks import Clamav as ClamavSettings
 from tempmaild.settings.values import TcpAddress, UnixAddress
 from tests.clamd import EICAR, PHISHING, SIGNATURE, ClamdServer, clamd
 
@@ -502,6 +502,7 @@ SAID = {
     b"1: OK\0": "failed",
     b"HTTP/1.1 400 Bad Request\r\n\r\n": "failed",
     b"\xff" * 100_000: "failed",
+    b"1: stream: " + b"a" * 5000 + b" FOUND\0": "failed",
 }
 
 

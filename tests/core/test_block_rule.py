@@ -26,6 +26,7 @@ from tempmaild.errors import InvalidValue
         ("helo", "YLMF-PC", "ylmf-pc"),
         ("helo", "[192.0.2.1]", "[192.0.2.1]"),
         ("helo", "mx.example.org.", "mx.example.org"),
+        ("helo", "mx.example.org..", "mx.example.org"),
     ],
 )
 def test_subjects_have_one_form(kind: str, subject: str, kept: str) -> None:
