@@ -44,8 +44,10 @@ async def identify(s: Dialogue, parser: Parser) -> bytes:
     parser.space()
     if not parser.accept(b"NIL"):
         parser.expect(b"(")
+        # aioimaplib writes a space inside of each parenthesis.
+        parser.accept(b" ")
         fields = 0
-        while not parser.accept(b")"):
+        while not (parser.accept(b")") or parser.accept(b" )")):
             if fields:
                 parser.space()
             fields += 1

@@ -18,6 +18,7 @@ from tempmaild.net.conversation import Drain, Interruption, Line, Pause, Session
 if TYPE_CHECKING:
     from tempmaild.core.mailbox import Entry
     from tempmaild.imap.grammar import Parser
+    from tempmaild.imap.keywords import ToldKeywords
     from tempmaild.imap.notifying import Notifying
     from tempmaild.imap.reading import Incoming
     from tempmaild.imap.view import View
@@ -86,6 +87,7 @@ class Shared:
         limiter: looks who may try to log in.
         memory: what messages on their way in take.
         clock: tells the UTC epoch seconds.
+        keywords: of which clients have been told.
     """
 
     rules: Rules
@@ -93,6 +95,7 @@ class Shared:
     limiter: Limiter
     memory: Memory
     clock: Callable[[], float]
+    keywords: ToldKeywords
 
 
 class LineOrNews(Line):
@@ -327,6 +330,7 @@ class Dialogue(Session):
         view.news = False
         notifying = self.notifying
         known = len(view.uids) if notifying is None else notifying.known(view)
+        contexts = view.contexts if notifying is None or notifying.wants_messages else None
         try:
             changes = await self._changes(view)
         except NoSuchFolder:
@@ -335,6 +339,8 @@ class Dialogue(Session):
         except BaseException:
             view.news = True
             raise
+        if contexts is not None:
+            await contexts.tell_gone(changes.gone)
         if expunges:
             # Before what is new, so that no number goes beyond what there is, as when messages move within a folder.
             last_known = view.uids[known - 1] if known else 0
@@ -347,6 +353,8 @@ class Dialogue(Session):
             self.say(view.recent_line())
             if notifying is not None:
                 await notifying.describe(view, known)
+        if contexts is not None:
+            await contexts.tell_changed(changes.changed, known)
         view.news = view.news or view.has_expunged
 
     async def _changes(self, view: View) -> Changes:

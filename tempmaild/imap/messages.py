@@ -15,6 +15,7 @@ from tempmaild.imap.dialogue import IN_FOLDER, Command, Dialogue
 from tempmaild.imap.fetch_items import parse_fetch
 from tempmaild.imap.grammar import HIGHEST_MODSEQ, Parser, SyntaxProblem
 from tempmaild.imap.names import folder_name
+from tempmaild.imap.partial import parse_range
 from tempmaild.imap.replies import BAD, DAMAGED, DONE_BUT_SOME_GONE, SOME_GONE, UNKNOWN_ENCODING, Refused
 from tempmaild.imap.sections import UnknownEncoding
 from tempmaild.imap.sequence import write_set
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from tempmaild.core.mailbox import Entry, Placement
     from tempmaild.imap.fetch_items import FetchRequest
     from tempmaild.imap.message import Message
+    from tempmaild.imap.partial import Range
     from tempmaild.imap.view import View
     from tempmaild.store.messages import FlagResult
 
@@ -57,18 +59,21 @@ async def _fetch(s: Dialogue, parser: Parser, *, by_uid: bool) -> bytes:
     parser.space()
     wanted = parser.sequence_set()
     parser.space()
-    request, since = _request(s, parser, by_uid=by_uid)
+    request, modifiers = _request(s, parser, by_uid=by_uid)
+    since = modifiers.since
     view = s.selected()
     if request.shows_modseq:
         s.enable_condstore()
         view.tells_modseq()
-    if by_uid or since:
+    if by_uid or since is not None:
         await s.catch_up()
-    indices = view.indices(wanted, by_uid=by_uid)
-    if since:
-        indices = await _changed(s, indices, since.modseq)
-        if since.vanished:
-            await resync.say_vanished(s, wanted, since.modseq)
+    indices: Sequence[int] = view.indices(wanted, by_uid=by_uid)
+    if modifiers.partial is not None:
+        indices = modifiers.partial.of(indices)
+    if since is not None:
+        indices = await _changed(s, indices, since)
+        if modifiers.vanished:
+            await resync.say_vanished(s, wanted, since)
     sent = damaged = undecoded = 0
     for start in range(0, len(indices), _BATCH):
         some = await fetch_some(s, request, indices[start : start + _BATCH])
@@ -86,66 +91,75 @@ async def _fetch(s: Dialogue, parser: Parser, *, by_uid: bool) -> bytes:
     return b"OK Fetched"
 
 
-class _Since(NamedTuple):
-    """The modifiers of FETCH (RFC 7162 §3.1.4.1, §3.2.6).
+class _Modifiers(NamedTuple):
+    """The modifiers of FETCH (RFC 7162 §3.1.4.1, §3.2.6, RFC 9394 §3.3).
 
     Attributes:
-        modseq: only messages that have changed since are fetched.
+        since: a modification sequence; only messages that have changed since are fetched. None for all.
         vanished: whether it is told which were expunged since.
+        partial: which of the messages are fetched; None for all.
     """
 
-    modseq: int
-    vanished: bool
+    since: int | None = None
+    vanished: bool = False
+    partial: Range | None = None
 
 
-def _request(s: Dialogue, parser: Parser, *, by_uid: bool) -> tuple[FetchRequest, _Since | None]:
+_NO_MODIFIERS = _Modifiers()
+
+
+def _request(s: Dialogue, parser: Parser, *, by_uid: bool) -> tuple[FetchRequest, _Modifiers]:
     """Read the data items, the modifiers, and the end of the command."""
     text, uid_only = parser.rest(), b"UIDONLY" in s.enabled
     if len(text) <= _SHORT_REQUEST:
         # A client asks for the same few combinations of items all day.
         try:
-            request, since = _short_request(text, by_uid, uid_only)
+            request, modifiers = _short_request(text, by_uid, uid_only)
         except SyntaxProblem:
             # To be raised once more with its place in this command.
-            request, since = _parse_request(parser, by_uid, uid_only)
+            request, modifiers = _parse_request(parser, by_uid, uid_only)
     else:
-        request, since = _parse_request(parser, by_uid, uid_only)
-    if since and since.vanished and not (by_uid and b"QRESYNC" in s.enabled):
+        request, modifiers = _parse_request(parser, by_uid, uid_only)
+    if modifiers.vanished and not (by_uid and b"QRESYNC" in s.enabled):
         raise Refused(b"", b"VANISHED is for UID FETCH, after QRESYNC was enabled", BAD)
-    return request, since
+    if modifiers.partial is not None and not by_uid:
+        raise Refused(b"", b"PARTIAL is for UID FETCH", BAD)
+    return request, modifiers
 
 
 @lru_cache(maxsize=512)
-def _short_request(text: bytes, by_uid: bool, uid_only: bool) -> tuple[FetchRequest, _Since | None]:
+def _short_request(text: bytes, by_uid: bool, uid_only: bool) -> tuple[FetchRequest, _Modifiers]:
     return _parse_request(Parser((text,)), by_uid, uid_only)
 
 
-def _parse_request(parser: Parser, by_uid: bool, uid_only: bool) -> tuple[FetchRequest, _Since | None]:
+def _parse_request(parser: Parser, by_uid: bool, uid_only: bool) -> tuple[FetchRequest, _Modifiers]:
     # RFC 9586 §3.3: the responses begin with the UID anyway.
     request = replace(parse_fetch(parser, with_uid=by_uid and not uid_only), uid_only=uid_only)
-    since = _parse_since(parser) if parser.accept(b" (") else None
+    modifiers = _parse_modifiers(parser) if parser.accept(b" (") else _NO_MODIFIERS
     parser.end()
-    return (request.adding(b"MODSEQ") if since else request), since
+    return (request if modifiers.since is None else request.adding(b"MODSEQ")), modifiers
 
 
-def _parse_since(parser: Parser) -> _Since:
-    modseq, vanished = None, False
+def _parse_modifiers(parser: Parser) -> _Modifiers:
+    since, vanished, partial = None, False, None
     while True:
-        if modseq is None and parser.accept(b"CHANGEDSINCE "):
-            modseq = parser.number(HIGHEST_MODSEQ)
+        if since is None and parser.accept(b"CHANGEDSINCE "):
+            since = parser.number(HIGHEST_MODSEQ)
         elif not vanished and parser.accept(b"VANISHED"):
             vanished = True
+        elif partial is None and parser.accept(b"PARTIAL "):
+            partial = parse_range(parser)
         else:
-            parser.fail("Expected CHANGEDSINCE or VANISHED, each once")
+            parser.fail("Expected CHANGEDSINCE, VANISHED or PARTIAL, each once")
         if not parser.accept(b" "):
             break
-    if modseq is None:
+    if vanished and since is None:
         parser.fail("Expected CHANGEDSINCE with VANISHED")
     parser.expect(b")")
-    return _Since(modseq, vanished)
+    return _Modifiers(since, vanished, partial)
 
 
-async def _changed(s: Dialogue, indices: list[int], since: int) -> list[int]:
+async def _changed(s: Dialogue, indices: Sequence[int], since: int) -> Sequence[int]:
     """Give those of the messages that have changed since a modification sequence."""
     uids = s.selected().uids
     entries = await s.entries([uids[index] for index in indices])

@@ -40,7 +40,8 @@ async def _open(s: Dialogue, parser: Parser, *, read_only: bool) -> bytes:
     s.inbox.watch(folder.id, s.notice)
     read_only = read_only or s.inbox.read_only
     try:
-        view = View(folder, await s.inbox.entries(folder), read_only=read_only, enabled=s.enabled)
+        entries = await s.inbox.entries(folder)
+        view = View(folder, entries, told_keywords=s.shared.keywords, read_only=read_only, enabled=s.enabled)
         s.open_view(view)
         s.claim_recent(view)
         s.say(view.opening())

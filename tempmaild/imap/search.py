@@ -115,11 +115,6 @@ def is_recent() -> Key:
     return Key(Cost.ENTRY, lambda message: message.recent)
 
 
-def has_number(ranges: list[tuple[int, int]]) -> Key:
-    """The sequence number is in one of the ranges, which ascend and do not overlap."""
-    return Key(Cost.ENTRY, lambda message: _in_ranges(message.number, ranges))
-
-
 def has_uid(ranges: list[tuple[int, int]]) -> Key:
     """The UID is in one of the ranges, which ascend and do not overlap."""
     return Key(Cost.ENTRY, lambda message: _in_ranges(message.entry.uid, ranges))

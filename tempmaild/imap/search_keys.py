@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from tempmaild.core.dates import EPOCH, SECONDS_OF_A_DAY
 from tempmaild.core.flags import ANSWERED, DELETED, DRAFT, FLAGGED, SEEN
 from tempmaild.imap import search
+from tempmaild.imap.grammar import HIGHEST
 from tempmaild.imap.replies import UID_REQUIRED, Refused
-from tempmaild.imap.sequence import SAVED
+from tempmaild.imap.sequence import LAST, SAVED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -48,11 +49,13 @@ class Criteria(NamedTuple):
     Attributes:
         size: how many keys there are in it.
         with_modseq: whether MODSEQ is one of them.
+        names_last: whether a message counts for being the last one, which another may be at any time.
     """
 
     key: Key
     size: int
     with_modseq: bool
+    names_last: bool = False
 
 
 def parse_search(parser: Parser, scope: Scope) -> Criteria:
@@ -84,7 +87,7 @@ def _criteria(parser: Parser, scope: Scope, codec: str) -> Criteria:
     reader = KeyReader(parser, scope, codec)
     key = reader.keys()
     parser.end()
-    return Criteria(key, reader.count, reader.with_modseq)
+    return Criteria(key, reader.count, reader.with_modseq, reader.names_last)
 
 
 def _codec(charset: bytes) -> str:
@@ -107,11 +110,13 @@ class KeyReader:
     Attributes:
         count: how many keys were read.
         with_modseq: whether MODSEQ was one of them.
+        names_last: whether a message counts for having the last UID.
     """
 
     def __init__(self, parser: Parser, scope: Scope, codec: str) -> None:
         self.count = 0
         self.with_modseq = False
+        self.names_last = False
         self._parser = parser
         self._scope = scope
         self._codec = codec
@@ -196,7 +201,10 @@ class KeyReader:
             return self._saved()
         if self._scope.by_uid_only:
             raise Refused(*UID_REQUIRED)
-        return search.has_number(wanted.resolve(len(self._scope.uids)))
+        # Numbers mean what they mean now, even if the result is told of for longer (RFC 5267 §4.3).
+        uids = self._scope.uids
+        ranges = [pair for pair in wanted.resolve(len(uids)) if pair[0] <= len(uids)]
+        return search.has_uid([(uids[low - 1], uids[min(high, len(uids)) - 1]) for low, high in ranges])
 
     def uids(self) -> Key:
         """Read a set of UIDs."""
@@ -204,8 +212,12 @@ class KeyReader:
         wanted = self._parser.sequence_set()
         if wanted is SAVED:
             return self._saved()
-        uids = self._scope.uids
-        return search.has_uid(wanted.resolve(uids[-1] if uids else 0))
+        last = self._scope.uids[-1] if self._scope.uids else 0
+        if any(LAST in pair and not 0 < max(pair) <= max(last, 1) for pair in wanted.ranges):
+            self.names_last = True
+            return search.has_uid(wanted.resolve(last))
+        # `*` is but the open end of a range, into which messages that are still to come belong as well.
+        return search.has_uid(wanted.resolve(HIGHEST))
 
     def _saved(self) -> Key:
         return search.is_among(frozenset(self._scope.saved))

@@ -7,92 +7,35 @@ of the messages that are found what the client wants.
 from __future__ import annotations
 
 from array import array
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 from tempmaild.core.message_ids import message_ids, references
 from tempmaild.core.subject import base_subject
 from tempmaild.errors import MessageDamaged
+from tempmaild.imap import contexts
 from tempmaild.imap.dialogue import IN_FOLDER, Command, Dialogue
+from tempmaild.imap.finding import Turns, find
 from tempmaild.imap.grammar import SyntaxProblem
-from tempmaild.imap.message import Message
 from tempmaild.imap.replies import BAD, Refusal, Refused
-from tempmaild.imap.results import DEFAULT, SAVE, Results, parse_options
+from tempmaild.imap.results import DEFAULT, Results, parse_options
 from tempmaild.imap.search import Cost
 from tempmaild.imap.search_keys import Scope, parse_search, parse_search_in_charset
 from tempmaild.imap.sort_order import Order, collation_key, parse_order, sent_date
 from tempmaild.imap.thread_tree import Letter, Links, by_references, by_subject, write_threads
-from tempmaild.net.conversation import Pause
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Container, Generator, Sequence
+    from collections.abc import Awaitable, Callable
 
     from tempmaild.core.summary import Summary
     from tempmaild.imap.grammar import Parser
+    from tempmaild.imap.message import Message
     from tempmaild.imap.results import Options
-    from tempmaild.imap.search import Key
     from tempmaild.imap.search_keys import Criteria
 
-T = TypeVar("T")
-
-_BATCH: Final = 100
-"""Messages whose summaries are in memory at the same time."""
-_TURN: Final = 8_000
-"""Questions to entries after which others have their turn: some milliseconds."""
-_SUMMARY: Final = 40
-"""Questions to entries that take as long as reading a summary, or asking it one thing."""
 _MOST_NAMES: Final = 500_000
 """Message identifiers that one THREAD may have in memory, tens of megabytes."""
 
-_TOO_LONG = Refusal(b"LIMIT", b"The search takes too long, look into fewer messages")  # RFC 5530 §3
-_TOO_MANY = Refusal(b"LIMIT", b"The messages refer to too many others, thread fewer of them")
-
-
-class Turns:
-    """Sees to it that a search neither takes too long nor has others wait.
-
-    Args:
-        s: the session that searches.
-    """
-
-    def __init__(self, s: Dialogue) -> None:
-        self._clock = s.shared.clock
-        self._deadline = self._clock() + s.shared.rules.search_seconds
-        self._left = _TURN
-
-    async def spend(self, work: int) -> None:
-        """Note work that will be done now, in questions to entries; others come first when it is their turn."""
-        if work > self._left:
-            await self.give_way()
-        self._left -= work
-
-    async def give_way(self) -> None:
-        """Let others have their turn.
-
-        Raises:
-            Refused: it has taken too long.
-        """
-        self.check()
-        await Pause(0)
-        self._left = _TURN
-
-    def check(self) -> None:
-        """See whether there is time left.
-
-        Raises:
-            Refused: there is none.
-        """
-        if self._clock() > self._deadline:
-            raise Refused(*_TOO_LONG)
-
-    async def finish(self, work: Generator[None, None, T]) -> T:
-        """Do work that yields where others may have their turn."""
-        while True:
-            try:
-                next(work)
-            except StopIteration as end:
-                result: T = end.value
-                return result
-            await self.give_way()
+_TOO_MANY = Refusal(b"LIMIT", b"The messages refer to too many others, thread fewer of them")  # RFC 5530 §3
 
 
 # -- SEARCH
@@ -113,30 +56,33 @@ async def _search(s: Dialogue, parser: Parser, *, by_uid: bool) -> bytes:
     options = parse_options(parser)
     if options is None and b"IMAP4REV2" in s.enabled:
         options = DEFAULT
+    contexts.check(s, options)
 
-    async def find() -> Results:
+    async def look() -> Results:
         criteria = await _criteria(s, parser, parse_search)
-        return Results(await _find(s, criteria, Turns(s)), by_uid, criteria.with_modseq)
+        found = await find(s, criteria, Turns(s))
+        contexts.keep(s, options, criteria, found, by_uid=by_uid)
+        return Results(found, by_uid, criteria.with_modseq)
 
-    await _tell(s, b"SEARCH", options, find)
+    await _tell(s, b"SEARCH", options, look)
     return _ending(s, b"Searched", by_uid=by_uid)
 
 
-async def _tell(s: Dialogue, name: bytes, options: Options | None, find: Callable[[], Awaitable[Results]]) -> None:
+async def _tell(s: Dialogue, name: bytes, options: Options | None, look: Callable[[], Awaitable[Results]]) -> None:
     """Find messages, and tell and keep what the options say; None for a plain list of numbers."""
     if options is None:
-        await s.send((await find()).plain(name))
+        await s.send((await look()).plain(name))
         return
     try:
-        results = await find()
+        results = await look()
     except SyntaxProblem:
         raise
     except Exception as error:
         # RFC 5182 §2.1: a search that ends with NO leaves nothing saved, one that ends with BAD what was there.
-        if SAVE in options and not (isinstance(error, Refused) and error.refusal.condition is BAD):
+        if options.saves and not (isinstance(error, Refused) and error.refusal.condition is BAD):
             s.selected().saved = array("I")
         raise
-    if SAVE in options:
+    if options.saves:
         s.selected().saved = results.saved(options)
     await s.send(results.extended(s.tag, options))
 
@@ -161,95 +107,6 @@ async def _criteria(s: Dialogue, parser: Parser, parse: Callable[[Parser, Scope]
     return criteria
 
 
-# -- finding
-
-
-async def _find(
-    s: Dialogue,
-    criteria: Criteria,
-    turns: Turns,
-    take: Callable[[Message], Awaitable[None]] | None = None,
-) -> list[Message]:
-    """Give the messages that match, by sequence number; have `take` look at each together with its summary."""
-    likely, unsure = await _likely(s, criteria, turns)
-    if take is None and not unsure:
-        return likely
-    found = []
-    for start in range(0, len(likely), _BATCH):
-        found += await _look_closer(s, criteria, turns, likely[start : start + _BATCH], unsure, take)
-    return found
-
-
-async def _likely(s: Dialogue, criteria: Criteria, turns: Turns) -> tuple[list[Message], set[int]]:
-    """Give the messages that match as far as the entries show, and the numbers of those where that is not sure."""
-    view = s.selected()
-    entries = await s.entries(view.uids)
-    decide = criteria.key.decide
-    likely = []
-    unsure = set()
-    step = max(1, min(_TURN // criteria.size, len(view.uids)))
-    for start in range(0, len(view.uids), step):
-        await turns.spend(step * criteria.size)
-        for index, uid in enumerate(view.uids[start : start + step], start):
-            if uid in entries:
-                message = view.message(index, entries[uid])
-                verdict = decide(message)
-                if verdict is not False:
-                    likely.append(message)
-                    if verdict is None:
-                        unsure.add(message.number)
-    return likely, unsure
-
-
-async def _look_closer(
-    s: Dialogue,
-    criteria: Criteria,
-    turns: Turns,
-    likely: Sequence[Message],
-    unsure: Container[int],
-    take: Callable[[Message], Awaitable[None]] | None,
-) -> list[Message]:
-    """Give those that match, with more of the messages at hand."""
-    wanted = [message.entry.uid for message in likely if take or message.number in unsure]
-    summaries = await s.inbox.summaries(s.selected().folder.id, wanted) if wanted else {}
-    found = []
-    for message in likely:
-        sure = message.number not in unsure
-        if sure and take is None:
-            found.append(message)
-            continue
-        turns.check()
-        await turns.spend(_SUMMARY * (1 + criteria.size))
-        message.summary = summaries.get(message.entry.uid)
-        # Nobody knows what a damaged one said; the others are found.
-        if message.summary is not None and (sure or await _matches(s, criteria.key, message)):
-            if take is not None:
-                await take(message)
-            found.append(message)
-        message.summary = None
-    return found
-
-
-async def _matches(s: Dialogue, key: Key, message: Message) -> bool:
-    verdict = key.decide(message)
-    if verdict is None and key.cost is Cost.CONTENT:
-        verdict = await _matches_by_content(s, key, message)
-    return bool(verdict)
-
-
-async def _matches_by_content(s: Dialogue, key: Key, message: Message) -> bool:
-    summary = message.summary
-
-    def decide(content: bytes) -> bool | None:
-        # Another object, so that the content is not kept for as long as the message.
-        return key.decide(Message(message.number, message.entry, message.recent, summary, content))
-
-    try:
-        return bool(await s.inbox.examine(s.selected().folder.id, message.entry.uid, decide))
-    except MessageDamaged:
-        return False
-
-
 # -- SORT
 
 
@@ -266,17 +123,19 @@ async def uid_sort(s: Dialogue, parser: Parser) -> bytes:
 async def _sort(s: Dialogue, parser: Parser, *, by_uid: bool) -> bytes:
     parser.space()
     options = parse_options(parser)
+    contexts.check(s, options)
 
-    async def find() -> Results:
+    async def look() -> Results:
         order = Order(parse_order(parser))
         parser.space()
         criteria = await _criteria(s, parser, parse_search_in_charset)
         turns = Turns(s)
         found = await _find_for(s, criteria, turns, order)
+        contexts.keep(s, options, criteria, found, order, by_uid=by_uid)
         places = await turns.finish(order.places())
         return Results([found[place] for place in places], by_uid, criteria.with_modseq)
 
-    await _tell(s, b"SORT", options, find)
+    await _tell(s, b"SORT", options, look)
     return _ending(s, b"Sorted", by_uid=by_uid)
 
 
@@ -287,8 +146,8 @@ async def _find_for(s: Dialogue, criteria: Criteria, turns: Turns, order: Order)
         order.add(message)
 
     if order.cost > Cost.ENTRY:
-        return await _find(s, criteria, turns, add)
-    found = await _find(s, criteria, turns)
+        return await find(s, criteria, turns, add)
+    found = await find(s, criteria, turns)
     for message in found:
         await turns.spend(1)
         order.add(message)
@@ -324,7 +183,7 @@ async def _thread(s: Dialogue, parser: Parser, *, by_uid: bool) -> bytes:
         if links is not None:
             await _add_links(s, links, message)
 
-    found = await _find(s, criteria, turns, add)
+    found = await find(s, criteria, turns, add)
     forest = await turns.finish(by_subject(letters) if links is None else by_references(letters, links))
     numbers = Results(found, by_uid, with_modseq=False).numbers()
     pieces = await turns.finish(write_threads(forest, numbers))
@@ -365,7 +224,7 @@ async def _references(s: Dialogue, message: Message, summary: Summary) -> tuple[
 
 COMMANDS = (
     Command(b"SEARCH", IN_FOLDER, search, "RFC 9051 §6.4.4", capability=b"ESEARCH SEARCHRES WITHIN", expunges=False),
-    Command(b"UID SEARCH", IN_FOLDER, uid_search, "RFC 9051 §6.4.9"),
+    Command(b"UID SEARCH", IN_FOLDER, uid_search, "RFC 9051 §6.4.9", capability=b"PARTIAL"),
     Command(b"SORT", IN_FOLDER, sort, "RFC 5256 §3", capability=b"SORT SORT=DISPLAY ESORT", expunges=False),
     Command(b"UID SORT", IN_FOLDER, uid_sort, "RFC 5256 §3"),
     Command(

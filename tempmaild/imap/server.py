@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tempmaild.imap.dialogue import Rules, Shared
+from tempmaild.imap.keywords import ToldKeywords
 from tempmaild.imap.session import ImapSession
 from tempmaild.log import get_log
 
@@ -31,7 +32,7 @@ def session_factory(
         idle_seconds=settings.imap.idle_seconds,
         search_seconds=settings.imap.search_seconds,
     )
-    shared = Shared(rules, logins, limiter, memory, clock)
+    shared = Shared(rules, logins, limiter, memory, clock, ToldKeywords())
     log = get_log("imap")
 
     def make(peer: Peer, session_id: str) -> ImapSession:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from tempmaild.errors import MailboxGone, TempmaildError
 from tempmaild.imap import (
     append,
     auth,
     compressing,
+    contexts,
     enabling,
     folders,
     messages,
@@ -54,6 +55,7 @@ _MODULES = (
     append,
     replacing,
     searching,
+    contexts,
     selected,
     notifying,
 )
@@ -64,6 +66,13 @@ _BY_NUMBER = {name for name in COMMANDS if b"UID " + name in COMMANDS} - {b"EXPU
 
 MOST_PROBLEMS = 50
 """Commands that a client may get wrong one after the other before it is taken for no mail client."""
+
+_TOLD_EARLY: Final = b" ENABLE IDLE MOVE"
+"""What a client can use after the login but hears of before, too.
+
+Python's imaplib does not ask again: by what it heard first it judges whether there are ENABLE and (from Python
+3.14 on) IDLE, and imap-tools whether there is MOVE.
+"""
 
 _UNKNOWN = Refusal(b"", b"Unknown command", BAD)
 _NOT_NOW = Refusal(b"", b"Not allowed in this state", BAD)
@@ -95,6 +104,7 @@ class ImapSession(Dialogue):
         starttls = self.shared.rules.tls_available and not self.peer.tls
         return (
             fixed_capabilities(NOT_LOGGED_IN)
+            + _TOLD_EARLY
             + (b" STARTTLS" if starttls else b"")
             + (b" AUTH=PLAIN" if self.takes_passwords else b" LOGINDISABLED")
         )

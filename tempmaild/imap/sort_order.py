@@ -6,6 +6,7 @@ import unicodedata
 from hashlib import blake2b
 from heapq import merge
 from itertools import islice
+from sys import getsizeof
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from tempmaild.core.content import decode_words
@@ -26,6 +27,11 @@ _LONGEST_KEY = 250
 
 _RUN = 4096
 """Messages that are sorted in one go, a few milliseconds."""
+
+_RANK_OCTETS = 200
+
+Rank = tuple[Any, ...]
+"""The keys of one message, the most important one first, and its UID: equal keys leave messages as they came."""
 
 
 # -- what texts are compared by
@@ -161,21 +167,52 @@ class Order:
 
     def __init__(self, criteria: Sequence[Criterion]) -> None:
         self.cost = max(criterion.cost for criterion in criteria)
-        self._criteria = criteria
+        self.criteria = criteria
         self._keys: list[list[Any]] = [[] for _ in criteria]
 
     def add(self, message: Message) -> None:
         """Take a message; from now on it is only known by its place among those that were taken."""
-        for criterion, keys in zip(self._criteria, self._keys, strict=True):
+        for criterion, keys in zip(self.criteria, self._keys, strict=True):
             keys.append(criterion.key(message))
 
     def places(self) -> Generator[None, None, list[int]]:
         """Give the places of the messages in their new order; yields where others may have their turn."""
         order = list(range(len(self._keys[0])))
         # Each pass keeps the order of what it finds equal, so the most important one comes last.
-        for criterion, keys in zip(reversed(self._criteria), reversed(self._keys), strict=True):
+        for criterion, keys in zip(reversed(self.criteria), reversed(self._keys), strict=True):
             order = yield from sorted_in_turns(order, keys, is_reverse=criterion.is_reverse)
         return order
+
+    def rank(self, place: int, uid: int) -> Rank:
+        """Give what of two messages, with these UIDs, the one has less of that comes first."""
+        keys = [
+            _Backwards(keys[place]) if criterion.is_reverse else keys[place]
+            for criterion, keys in zip(self.criteria, self._keys, strict=True)
+        ]
+        return (*keys, uid)
+
+
+class _Backwards:
+    """A number or a text of which the greatest comes first."""
+
+    __slots__ = ("key",)
+
+    def __init__(self, key: Any) -> None:
+        self.key = key
+
+    def __lt__(self, other: _Backwards) -> bool:
+        return bool(other.key < self.key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Backwards) and other.key == self.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+
+def octets_of(rank: Rank) -> int:
+    """Give about how much memory a rank takes, with its places in a list and a dictionary."""
+    return _RANK_OCTETS + sum(getsizeof(key.key if isinstance(key, _Backwards) else key) for key in rank)
 
 
 def sorted_in_turns(

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 
     from tempmaild.core.flags import Flags
     from tempmaild.core.mailbox import Changes, Entry, Folder
+    from tempmaild.imap.contexts import Contexts
     from tempmaild.imap.fetch_items import FetchRequest
+    from tempmaild.imap.keywords import ToldKeywords
     from tempmaild.imap.sequence import SequenceSet
 
 _VANISHING: Final = frozenset({b"QRESYNC", b"UIDONLY"})
@@ -53,6 +55,7 @@ class View:
         news: whether there may be something to tell. Set by each change of the folder, and by the commands that
             expect one, for the notice of it may come after their answer.
         saved: UIDs of the messages that `$` stands for (RFC 9051 §6.4.4.1); those that are gone do no harm.
+        contexts: searches of which the client is told when their result changes; None before there is one.
     """
 
     __slots__ = (
@@ -61,6 +64,8 @@ class View:
         "_keywords",
         "_own",
         "_recent",
+        "_told_keywords",
+        "contexts",
         "enabled",
         "entries",
         "folder",
@@ -73,7 +78,13 @@ class View:
     )
 
     def __init__(
-        self, folder: Folder, entries: Sequence[Entry], *, read_only: bool, enabled: Collection[bytes] = ()
+        self,
+        folder: Folder,
+        entries: Sequence[Entry],
+        *,
+        told_keywords: ToldKeywords,
+        read_only: bool,
+        enabled: Collection[bytes] = (),
     ) -> None:
         self.folder = folder
         self.read_only = read_only
@@ -82,10 +93,12 @@ class View:
         self.modseq = self.told_modseq = folder.highest_modseq
         self.news = False
         self.saved = array("I")
+        self.contexts: Contexts | None = None
         # UIDs that are gone and not yet told of.
         self._gone = _NOTHING
         self.remember(entries)
-        self._keywords = _keywords(entries)
+        self._told_keywords = told_keywords
+        self._keywords = told_keywords.add(folder, _keywords(entries))
         # Spans of UIDs, ascending, the last excluded, that are \Recent for this session.
         self._recent: tuple[tuple[int, int], ...] = ()
         # Modification sequences of this session's own changes, whose outcome the client knows, by UID.
@@ -173,6 +186,8 @@ class View:
             self._own[entry.uid] = entry.modseq
             self.entries[entry.uid] = entry
         self.tells_modseq()
+        if self.contexts is not None:
+            self.news = True
 
     def tells_modseq(self) -> None:
         """Note that a modification sequence is told that may be later than an expunge that is not (RFC 7162 §3.2)."""
@@ -257,6 +272,14 @@ class View:
         """Whether there are messages gone that the client was not told of."""
         return bool(self._gone)
 
+    def messages(self, entries: Iterable[Entry]) -> list[Message]:
+        """Give those of the messages that the client knows."""
+        placed = [(bisect_left(self.uids, entry.uid), entry) for entry in entries]
+        count = len(self.uids)
+        return [
+            self.message(index, entry) for index, entry in placed if index < count and self.uids[index] == entry.uid
+        ]
+
     def message(self, index: int, entry: Entry) -> Message:
         """Give the message at a place in `uids`, as FETCH and SEARCH know it."""
         return Message(index + 1, entry, bool(self._recent) and self.is_recent(entry.uid))
@@ -280,8 +303,8 @@ class View:
         keywords = _keywords(entries) | self._keywords
         if len(keywords) == len(self._keywords):
             return b""
-        self._keywords = keywords
-        flags = flag_names(keywords)
+        self._keywords = self._told_keywords.add(self.folder, keywords)
+        flags = flag_names(self._keywords)
         permanent = self._permanent_flags(flags)
         return b"* FLAGS (%b)\r\n* OK [PERMANENTFLAGS (%b)] Flags that are kept\r\n" % (flags, permanent)
 

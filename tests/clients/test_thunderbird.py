@@ -150,6 +150,8 @@ def flags_by_subject(imap: IMAPClient) -> dict[str, set[str]]:
     return {
         data[b"ENVELOPE"].subject.decode(): {flag.decode() for flag in data[b"FLAGS"]} - {"\\Recent"}
         for data in found.values()
+        # Of a message that is expunged just now nothing comes but that it was flagged \Deleted before.
+        if b"ENVELOPE" in data
     }
 
 

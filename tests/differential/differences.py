@@ -107,6 +107,13 @@ def _default_charset(d: Difference) -> bool:
     )
 
 
+def _remembered_charset(d: Difference) -> bool:
+    """The whole message is plain ASCII, and says so in letters of another case."""
+    (name, value), *others = _pairs(d.ours) or [(b"", b"")]
+    whole_message = d.is_structure and d.place == (2,)
+    return whole_message and not others and _pairs(d.theirs) == [(name, b"us-ascii")] and value.lower() == b"us-ascii"
+
+
 def _case(d: Difference) -> bool:
     if isinstance(d.ours, bytes) and isinstance(d.theirs, bytes):
         return d.is_structure and d.ours == d.theirs.lower()
@@ -245,6 +252,12 @@ EXPLANATIONS = (
         "RFC 9051 §7.5.2: the parameters are those of the field. Dovecot adds the default of RFC 2045 §5.2, which"
         " clients know and which says no more than that the sender did not say.",
         _default_charset,
+    ),
+    Explanation(
+        "remembered charset",
+        "RFC 9051 §7.5.2: the value is as the sender has written it. Of a message that is nothing but text/plain in"
+        " US-ASCII Dovecot remembers no more than that, and writes the charset anew.",
+        _remembered_charset,
     ),
     Explanation(
         "case",

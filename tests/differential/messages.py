@@ -157,6 +157,7 @@ COMPOSED = {
     "two-words": "From: a@example.org\nContent-Transfer-Encoding: 8 bit\nSubject: two words\n\nHello.\n",
     "empty-values": "From:\nTo: \nSubject:\nDate:\nMessage-ID:\nContent-Type:\nContent-Transfer-Encoding:\n\n",
     "broken-lists": "From: <a@example.org\nTo: b@example.org,, ;c@example.org\nCc: @\nSubject: lists\n\nHello.\n",
+    "ascii": "From: a@example.org\nContent-Type: text/plain; charset=US-ASCII\nSubject: ascii\n\nHello.\n",
     "no-body": "From: a@example.org\nSubject: no body\n\n",
     "old-date": "From: a@example.org\nDate: Tue, 1 Jul 03 10:52:37 +0200 (MESZ)\nSubject: old\n\nHello.\n",
 }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tempmaild.core.mailbox import INBOX
 from tempmaild.imap.dialogue import Rules, Shared
+from tempmaild.imap.keywords import ToldKeywords
 from tempmaild.imap.session import ImapSession
 from tempmaild.log import get_log
 from tempmaild.net.conversation import Memory, Peer
@@ -40,6 +41,7 @@ class House:
         self.clock = self.appliance.clock
         self.logins = self.appliance.logins
         self.memory = Memory(4 << 20)
+        self.keywords = ToldKeywords()
         account = self.appliance.create(ADDRESS, lifetime)
         self.mailbox, self.secret = account.mailbox, account.secret
         self.values = {
@@ -75,7 +77,8 @@ class House:
     def connect(self, rules: Rules = RULES, *, tls: bool = False, on_this_host: bool = False) -> Dialog:
         peer = Peer("192.0.2.1", on_this_host, TLS if tls else "")
         log = get_log("imap").bind(session="1")
-        shared = Shared(rules, self.logins, self.appliance.appliance.limiter, self.memory, self.clock)
+        limiter = self.appliance.appliance.limiter
+        shared = Shared(rules, self.logins, limiter, self.memory, self.clock, self.keywords)
         return Dialog(ImapSession(peer, "1", log, shared))
 
     def log_in(self, rules: Rules = RULES) -> Dialog:

@@ -23,6 +23,18 @@ LAST = None
 Set = list[tuple[int | None, int | None]]
 """Ranges of a sequence set as the client writes them."""
 
+KEYS: dict[str, Callable[[frozenset[str]], bool]] = {
+    "ALL": lambda _: True,
+    "DELETED": lambda flags: "\\deleted" in flags,
+    "UNDELETED": lambda flags: "\\deleted" not in flags,
+    "SEEN": lambda flags: "\\seen" in flags,
+    "UNSEEN": lambda flags: "\\seen" not in flags,
+    "NOT FLAGGED": lambda flags: "\\flagged" not in flags,
+    "OR SEEN FLAGGED": lambda flags: not flags.isdisjoint({"\\seen", "\\flagged"}),
+    "KEYWORD $WORK": lambda flags: "$work" in flags,
+}
+"""Search keys, and what they ask of the flags of a message."""
+
 _SUBJECT = re.compile(rb"Subject: (\d+)\r\n\r\n")
 _PICTURE = "(UID FLAGS BODY.PEEK[HEADER.FIELDS (SUBJECT)])"
 
@@ -78,7 +90,7 @@ class Folder:
         return uid
 
 
-@dataclass
+@dataclass(eq=False)
 class Slot:
     """A message as far as a client knows it: None is what it was not told."""
 
@@ -96,6 +108,46 @@ class Snapshot:
     flags: dict[int, frozenset[str]]
 
 
+@dataclass
+class Context:
+    """A search of which the client is told when its result changes (RFC 5267 §4.3).
+
+    Attributes:
+        key: what it asks of messages.
+        order: by which they are sorted, "" for mailbox order.
+        result: the messages in that order: their UIDs, or the slots that have their numbers.
+    """
+
+    key: str
+    order: str
+    by_uid: bool
+    result: list[int | Slot] = field(default_factory=list)
+
+    @property
+    def command(self) -> str:
+        """The command that begins it."""
+        name = "UID " * self.by_uid + ("SORT" if self.order else "SEARCH")
+        return f"{name} RETURN (UPDATE ALL) {f'({self.order}) UTF-8 ' if self.order else ''}{self.key}"
+
+    def add(self, position: int, items: list[int | Slot], place: Callable[[int | Slot], int]) -> None:
+        """Put messages in; `place` tells where one is in the folder."""
+        assert (position > 0) == bool(self.order)
+        assert not any(item in self.result for item in items), "it is there already"
+        if position:
+            assert position <= len(self.result) + 1
+            self.result[position - 1 : position - 1] = items
+        else:
+            self.result = sorted([*self.result, *items], key=place)
+
+    def remove(self, position: int, items: list[int | Slot]) -> None:
+        """Take messages out."""
+        assert (position > 0) == bool(self.order)
+        for item in items:
+            if position:
+                assert self.result[position - 1] == item, "another one is at that position"
+            self.result.remove(item)
+
+
 class Client:
     r"""A client that believes every response, in the order in which they come, and forgives nothing.
 
@@ -108,6 +160,7 @@ class Client:
         vanished: UIDs that it told to be gone since the client had the folder before.
         snapshots: of folders that were selected, by name.
         recent: UIDs of the messages that were called \Recent.
+        contexts: by the tag of their command.
     """
 
     def __init__(self, dialog: Dialog, *enabled: str) -> None:
@@ -121,6 +174,8 @@ class Client:
         self.uid_next = 0
         self.highest_modseq = 0
         self.recent: set[int] = set()
+        self.contexts: dict[str, Context] = {}
+        self.last_context = 0
         self.vanished: set[int] = set()
         self.snapshots: dict[str, Snapshot] = {}
         self.told: set[int | None] = set()
@@ -131,16 +186,16 @@ class Client:
 
     # -- commands
 
-    def command(self, command: str, literal: bytes = b"") -> Response:
+    def command(self, command: str, literal: bytes = b"", tag: str = "a") -> Response:
         """Send a command; gives its end, and believes what comes before."""
         self.end_idling()
         assert not self.dialog.read(), "the server spoke without being asked"
         name = command.upper().split()[0]
         self.told.clear()
         self.vanished.clear()
-        said = self.dialog.send(command_octets(command, literal))
+        said = self.dialog.send(command_octets(command, literal, tag))
         *untagged, end = self.last = read_responses(said)
-        assert end.tag == "a", f"{command}: {said!r}"
+        assert end.tag == tag, f"{command}: {said!r}"
         assert end.code != "SERVERBUG", f"{command}: {said!r}"
         for response in untagged:
             assert response.tag == "*", f"{command}: {said!r}"
@@ -190,14 +245,34 @@ class Client:
         """Give the numbers that the last SEARCH found."""
         if "IMAP4REV2" not in self.enabled:
             return self.one("SEARCH").values
-        correlator, *values = self.one("ESEARCH").values
-        assert correlator == ["TAG", b"a"]
+        ((_, *values),) = [
+            response.values
+            for response in self.last
+            if response.kind == "ESEARCH" and response.values[0] == ["TAG", b"a"]
+        ]
         # RFC 9051 §7.3.4: ALL is left out when nothing is found.
         return numbers_of(str(values[values.index("ALL") + 1])) if "ALL" in values else []
+
+    def begin(self, context: Context) -> None:
+        """Begin a context, which the server has to grant."""
+        # Whoever is told of VANISHED has to know UIDs: those that it does not know yet it can only guess.
+        context.by_uid = context.by_uid or "QRESYNC" in self.enabled
+        self.last_context += 1
+        tag = f"c{self.last_context}"
+        self.contexts[tag] = context
+        assert self.command(context.command, tag=tag).kind == "OK"
+        assert self.code("NOUPDATE") is None
+
+    def cancel(self, tag: str) -> None:
+        """End a context."""
+        # What is told from now on is not told of it any more.
+        del self.contexts[tag]
+        assert self.command(f'CANCELUPDATE "{tag}"').kind == "OK"
 
     def opened(self, folder: Folder | None, *, read_only: bool) -> None:
         """Take up the folder that SELECT has just opened; None when there is none."""
         self.folder, self.read_only = folder, read_only
+        self.contexts.clear()
         if folder is None:
             self.slots = []
             self.recent.clear()
@@ -257,6 +332,15 @@ class Client:
         for slot, (uid, mail) in zip(self.slots, mails.items(), strict=True):
             assert slot.uid in {None, uid}
             assert slot.flags in {None, mail.flags}, f"UID {uid}: {slot.flags} instead of {mail.flags}"
+        for context in self.contexts.values():
+            found = [uid for uid, mail in mails.items() if KEYS[context.key](mail.flags)]
+            if context.order:
+                # Those that are equal stay in mailbox order.
+                backwards = context.order.startswith("REVERSE")
+                found.sort(key=lambda uid: str(mails[uid].identity), reverse=backwards)
+            uid_of = dict(zip(map(id, self.slots), mails, strict=True))
+            known = [uid_of[id(item)] if isinstance(item, Slot) else item for item in context.result]
+            assert known == found, f"{context.command}: {known} instead of {found}"
 
     def check_all(self) -> None:
         """Ask for everything, and hold it against the folder."""
@@ -294,7 +378,7 @@ class Client:
         assert during not in {"FETCH", "STORE", "SEARCH"}, f"EXPUNGE during {during}"
         assert "QRESYNC" not in self.enabled, "EXPUNGE instead of VANISHED"
         assert 1 <= response.number <= len(self.slots)
-        del self.slots[response.number - 1]
+        self._remove(response.number - 1)
 
     def _on_vanished(self, response: Response, during: str) -> None:
         assert "QRESYNC" in self.enabled, "VANISHED to a client that does not know it"
@@ -307,7 +391,13 @@ class Client:
         assert during not in {"FETCH", "STORE", "SEARCH"}, f"VANISHED during {during}"
         # RFC 7162 §3.2.10: each UID is one message less.
         for uid in gone:
-            del self.slots[self._place_of(uid)]
+            self._remove(self._place_of(uid))
+
+    def _remove(self, place: int) -> None:
+        slot = self.slots.pop(place)
+        for context in self.contexts.values():
+            # RFC 5267 §4.3.4
+            assert not any(item is slot or item == slot.uid for item in context.result), "gone before REMOVEFROM"
 
     def _place_of(self, uid: int) -> int:
         """Find the message with this UID; a message of which the client has no UID yet may be the one."""
@@ -346,6 +436,37 @@ class Client:
         assert response.kind
         assert "IMAP4REV2" not in self.enabled, f"SEARCH instead of ESEARCH during {during}"
 
+    def _on_esearch(self, response: Response, during: str) -> None:
+        (_, tag), *values = response.values
+        context = self.contexts.get(tag.decode())
+        if context is None:
+            assert tag == b"a", f"ESEARCH for {tag!r} during {during}"
+            return
+        if context.by_uid:
+            assert values.pop(0) == "UID"
+        for name, value in zip(values[::2], values[1::2], strict=True):
+            if name == "ALL":
+                context.result = self._items(context, value)
+                continue
+            for position, items in zip(value[::2], value[1::2], strict=True):
+                if name == "ADDTO":
+                    context.add(position, self._items(context, items), self._where)
+                else:
+                    assert name == "REMOVEFROM"
+                    context.remove(position, self._items(context, items))
+
+    def _items(self, context: Context, numbers: int | str) -> list[int | Slot]:
+        """Give the messages that have these UIDs, or now have these numbers."""
+        if context.by_uid:
+            return list(numbers_of(str(numbers)))
+        return [self.slots[number - 1] for number in numbers_of(str(numbers))]
+
+    def _where(self, item: int | Slot) -> int:
+        if not isinstance(item, Slot):
+            return item
+        (place,) = [place for place, slot in enumerate(self.slots) if slot is item]
+        return place
+
     def _on_ok(self, response: Response, during: str) -> None:
         if response.code == "UIDVALIDITY":
             self.uid_validity = int(response.argument)
@@ -355,11 +476,11 @@ class Client:
             self.highest_modseq = int(response.argument)
 
 
-def command_octets(command: str, literal: bytes) -> bytes:
-    """Write a command with the tag `a`; a literal comes last."""
+def command_octets(command: str, literal: bytes, tag: str) -> bytes:
+    """Write a command; a literal comes last."""
     if literal:
-        return f"a {command} {{{len(literal)}+}}\r\n".encode() + literal + b"\r\n"
-    return f"a {command}\r\n".encode()
+        return f"{tag} {command} {{{len(literal)}+}}\r\n".encode() + literal + b"\r\n"
+    return f"{tag} {command}\r\n".encode()
 
 
 def identity_of(header: bytes) -> int:

@@ -11,12 +11,25 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
+from tempmaild.imap.contexts import MOST
 from tests.imap.house import House
-from tests.imap.model import LAST, Client, Folder, Mail, Set, flag_set, make_message, members, write_set
+from tests.imap.model import (
+    KEYS,
+    LAST,
+    Client,
+    Context,
+    Folder,
+    Mail,
+    Set,
+    flag_set,
+    make_message,
+    members,
+    write_set,
+)
 from tests.imap.responses import numbers_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from tests.imap.responses import Response
 
@@ -52,8 +65,12 @@ class Mailbox(RuleBasedStateMachine):
         self.selection_of: dict[Client, int] = {}
         self.name_of: dict[Client, str] = {}
 
-    @initialize(kinds=st.lists(st.sampled_from(sorted(KINDS)), min_size=3, max_size=3), mails=st.integers(0, 6))
-    def begin(self, kinds: list[str], mails: int) -> None:
+    @initialize(
+        kinds=st.lists(st.sampled_from(sorted(KINDS)), min_size=3, max_size=3),
+        mails=st.integers(0, 6),
+        contexts=st.booleans(),
+    )
+    def begin(self, kinds: list[str], mails: int, contexts: bool) -> None:
         for _ in range(mails):
             self.deliver()
         for kind in kinds:
@@ -64,6 +81,9 @@ class Mailbox(RuleBasedStateMachine):
             self.clients.append(Client(dialog, *KINDS[kind]))
         for client in self.clients:
             self._open(client, "INBOX", read_only=False)
+            if contexts:
+                client.begin(Context("UNDELETED", "", by_uid=False))
+                client.begin(Context("ALL", "REVERSE SUBJECT", by_uid=True))
 
     # -- from outside
 
@@ -135,6 +155,13 @@ class Mailbox(RuleBasedStateMachine):
         if client.folder:
             client.check()
 
+    @rule(who=indices, command=st.sampled_from(["CHECK", "BOGUS", "FETCH"]))
+    def say_something(self, who: int, command: str) -> None:
+        """Send what does nothing, or is wrong: it may bring news as any command may."""
+        client = self.clients[who]
+        end = client.command(command)
+        assert end.kind == ("OK" if command == "CHECK" and client.folder is not None else "BAD")
+
     @rule(who=indices)
     def idle(self, who: int) -> None:
         client = self.clients[who]
@@ -180,6 +207,28 @@ class Mailbox(RuleBasedStateMachine):
             assert set(there) <= set(told) <= set(named)
             assert end.kind == "OK" or len(there) < len(named)
 
+    @rule(who=indices, ranges=sets, by_uid=st.booleans())
+    def read(self, who: int, ranges: Set, by_uid: bool) -> None:
+        r"""Fetch the texts, with which messages become \Seen."""
+        client = self.clients[who]
+        if client.folder is None:
+            return
+        named = self._named(client, ranges, by_uid=by_uid)
+        known = client.uids()
+        end = client.command(f"{'UID ' * by_uid}FETCH {write_set(ranges)} (UID BODY[TEXT])")
+        if named is None:
+            assert end.kind == "BAD"
+            return
+        living = self._there(client)
+        there = [uid for uid in (members(ranges, {*known, *living}) if by_uid else named) if uid in living]
+        texts = [response.items for response in client.last if "BODY[TEXT]" in response.items]
+        assert {items["UID"]: items["BODY[TEXT]"] for items in texts} == {
+            uid: make_message(living[uid].identity).partition(b"\r\n\r\n")[2] for uid in there
+        }
+        if not client.read_only:
+            for uid in there:
+                living[uid].flags |= {"\\seen"}
+
     @rule(who=indices, key=st.sampled_from(["ALL", "DELETED", "UNSEEN", "NOT FLAGGED", "KEYWORD $WORK"]))
     def search(self, who: int, key: str) -> None:
         self._search(self.clients[who], key, by_uid=False)
@@ -187,6 +236,25 @@ class Mailbox(RuleBasedStateMachine):
     @rule(who=indices, key=st.sampled_from(["ALL", "SEEN", "UNDELETED", "OR SEEN FLAGGED"]))
     def uid_search(self, who: int, key: str) -> None:
         self._search(self.clients[who], key, by_uid=True)
+
+    # -- searches that last
+
+    @rule(
+        who=indices,
+        key=st.sampled_from(sorted(KEYS)),
+        order=st.sampled_from(["", "SUBJECT", "REVERSE SUBJECT"]),
+        by_uid=st.booleans(),
+    )
+    def begin_context(self, who: int, key: str, order: str, by_uid: bool) -> None:
+        client = self.clients[who]
+        if client.folder is not None and len(client.contexts) < MOST:
+            client.begin(Context(key, order, by_uid))
+
+    @rule(who=indices)
+    def cancel_context(self, who: int) -> None:
+        client = self.clients[who]
+        if client.contexts:
+            client.cancel(next(iter(client.contexts)))
 
     # -- changing
 
@@ -386,7 +454,7 @@ class Mailbox(RuleBasedStateMachine):
             slots = [client.slots[number - 1] for number in found]
             client.look()
             found = [slot.uid for slot in slots if slot.uid is not None]
-        assert found == [uid for uid, mail in self._there(client).items() if _KEYS[key](mail.flags)]
+        assert found == [uid for uid, mail in self._there(client).items() if KEYS[key](mail.flags)]
 
     def _take_over(self, client: Client, uids: list[int], target: Folder, name: str, *, move: bool) -> None:
         """Do as COPY or MOVE has done, and see whether it tells that."""
@@ -433,18 +501,6 @@ class Mailbox(RuleBasedStateMachine):
             self._see(folder, name, status.pop("UIDVALIDITY"))
             unseen = sum("\\seen" not in mail.flags for mail in folder.mails.values())
             assert status == {"MESSAGES": len(folder.mails), "UNSEEN": unseen, "UIDNEXT": folder.uid_next}
-
-
-_KEYS: dict[str, Callable[[frozenset[str]], bool]] = {
-    "ALL": lambda _: True,
-    "DELETED": lambda flags: "\\deleted" in flags,
-    "UNDELETED": lambda flags: "\\deleted" not in flags,
-    "SEEN": lambda flags: "\\seen" in flags,
-    "UNSEEN": lambda flags: "\\seen" not in flags,
-    "NOT FLAGGED": lambda flags: "\\flagged" not in flags,
-    "OR SEEN FLAGGED": lambda flags: not flags.isdisjoint({"\\seen", "\\flagged"}),
-    "KEYWORD $WORK": lambda flags: "$work" in flags,
-}
 
 
 def _canonical(name: str) -> str:

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize(
     ("sections", "on_this_host", "offers"),
     [
-        ({}, False, b"SASL-IR LOGINDISABLED]"),
-        ({}, True, b"SASL-IR AUTH=PLAIN]"),
-        ({"tls": {"certificate": "a.pem", "key": "b.pem"}}, False, b"SASL-IR STARTTLS LOGINDISABLED]"),
-        ({"login": {"plaintext": "always"}}, False, b"SASL-IR AUTH=PLAIN]"),
+        ({}, False, b"MOVE LOGINDISABLED]"),
+        ({}, True, b"MOVE AUTH=PLAIN]"),
+        ({"tls": {"certificate": "a.pem", "key": "b.pem"}}, False, b"MOVE STARTTLS LOGINDISABLED]"),
+        ({"login": {"plaintext": "always"}}, False, b"MOVE AUTH=PLAIN]"),
     ],
 )
 def test_sessions_follow_the_settings(

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
     from tests.dialog import Dialog
 
-GREETING = b"* OK [CAPABILITY IMAP4rev1 IMAP4rev2 LITERAL+ ID SASL-IR STARTTLS AUTH=PLAIN] tempmaild ready\r\n"
+GREETING = (
+    b"* OK [CAPABILITY IMAP4rev1 IMAP4rev2 LITERAL+ ID SASL-IR ENABLE IDLE MOVE STARTTLS AUTH=PLAIN]"
+    b" tempmaild ready\r\n"
+)
 TOO_LARGE = b"BAD [TOOBIG] The command is too large\r\n"
 TOO_LONG = b"BAD [TOOBIG] The line is too long\r\n"
 FLOODED = b"* BYE Too much at once\r\n"

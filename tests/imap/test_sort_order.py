@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 
 from tempmaild.imap.grammar import Parser, SyntaxProblem
 from tempmaild.imap.search import Cost
-from tempmaild.imap.sort_order import Order, collation_key, parse_order, sorted_in_turns
+from tempmaild.imap.sort_order import Order, collation_key, octets_of, parse_order, sorted_in_turns
 from tests.imap.messages import crlf, make_message
 from tests.imap.turns import finish, timed
+
+ORDERS = [b"(SIZE)", b"(REVERSE SIZE ARRIVAL)", b"(ARRIVAL REVERSE SUBJECT SIZE)", b"(REVERSE FROM)"]
 
 
 def order(text: bytes) -> Order:
@@ -142,3 +144,21 @@ def test_few_are_sorted_in_one_turn() -> None:
 def test_any_text_has_a_key(text: str) -> None:
     assert collation_key(collation_key(text)) == collation_key(collation_key(collation_key(text)))
     assert len(collation_key(text * 100)) < 300
+
+
+@pytest.mark.parametrize("text", ORDERS)
+@given(st.lists(st.tuples(st.integers(0, 2), st.sampled_from(["a", "b", "\u00e4"]), st.integers(0, 2)), max_size=9))
+def test_ranks_are_in_the_order_of_the_messages(text: bytes, mails: list[tuple[int, str, int]]) -> None:
+    wanted = order(text)
+    for size, subject, date in mails:
+        content = crlf(f"From: {subject}@x\nSubject: {subject}\n\n{'x' * size}")
+        wanted.add(make_message(content, internal_date=date))
+    ranks = sorted(wanted.rank(place, place + 7) for place in range(len(mails)))
+    assert [rank[-1] - 7 for rank in ranks] == finish(wanted.places())
+
+
+def test_long_keys_count_for_what_a_rank_takes() -> None:
+    wanted = order(b"(REVERSE SUBJECT)")
+    wanted.add(make_message(b"Subject: x\r\n\r\n"))
+    wanted.add(make_message(b"Subject: %b\r\n\r\n" % (b"x" * 250)))
+    assert octets_of(wanted.rank(1, 1)) - octets_of(wanted.rank(0, 1)) == 249

@@ -7,7 +7,9 @@ import pytest
 from tempmaild.core.flags import NO_FLAGS, SEEN, Flags
 from tempmaild.core.mailbox import Changes, Entry, Folder
 from tempmaild.errors import ReadOnly
+from tempmaild.imap.contexts import Contexts
 from tempmaild.imap.grammar import Parser
+from tempmaild.imap.keywords import ToldKeywords
 from tempmaild.imap.replies import Refused
 from tempmaild.imap.view import View
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from tempmaild.imap.sequence import SequenceSet
+    from tests.imap.house import House
 
 
 def entry(uid: int, modseq: int = 1, flags: Flags = NO_FLAGS) -> Entry:
@@ -23,7 +26,8 @@ def entry(uid: int, modseq: int = 1, flags: Flags = NO_FLAGS) -> Entry:
 
 def view(*uids: int, uid_next: int = 0, read_only: bool = False, enabled: Collection[bytes] = ()) -> View:
     folder = Folder(1, 1, "INBOX", 77, uid_next or max(uids, default=0) + 1, 5, "", subscribed=True)
-    return View(folder, [entry(uid) for uid in uids], read_only=read_only, enabled=enabled)
+    entries = [entry(uid) for uid in uids]
+    return View(folder, entries, told_keywords=ToldKeywords(), read_only=read_only, enabled=enabled)
 
 
 def numbers(text: str) -> SequenceSet:
@@ -106,6 +110,21 @@ def test_new_keywords_are_announced_once() -> None:
     assert seen.spelled(frozenset({"$JUNK", SEEN, "x"})) == {"$Junk", SEEN, "x"}
 
 
+# RFC 5267 §4.3: what the client itself changes may change the result of a search that it has open.
+def test_own_changes_are_news_only_to_who_has_contexts(house: House) -> None:
+    seen = view(1)
+    seen.changed_here([entry(1, 6)])
+    assert not seen.news
+    seen.contexts = Contexts(house.select().session)  # type: ignore[arg-type]  # it is an ImapSession
+    seen.changed_here([entry(1, 7)])
+    assert seen.news
+
+
+def test_messages_that_the_client_knows() -> None:
+    messages = view(2, 5, 9).messages([entry(1), entry(5), entry(9), entry(11)])
+    assert [(message.number, message.entry.uid) for message in messages] == [(2, 5), (3, 9)]
+
+
 def test_what_is_forgotten_while_idle() -> None:
     seen = view(1, 2)
     seen.forget()
@@ -147,7 +166,8 @@ def test_a_message_later_than_the_folder_counts_for_uidnext() -> None:
 
 def test_opening() -> None:
     folder = Folder(1, 1, "INBOX", 77, 4, 5, "", subscribed=True)
-    seen = View(folder, [entry(1, 1, frozenset({SEEN})), entry(3, 1, frozenset({"b", "A"}))], read_only=True)
+    entries = [entry(1, 1, frozenset({SEEN})), entry(3, 1, frozenset({"b", "A"}))]
+    seen = View(folder, entries, told_keywords=ToldKeywords(), read_only=True)
     assert seen.opening() == (
         b"* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft A b)\r\n"
         b"* 2 EXISTS\r\n* 0 RECENT\r\n"
