@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
 
-from tempmaild.checks.exchange import Answer, Ready, Task
+from tempmaild.checks.exchange import Ready, task
 from tempmaild.checks.pipeline import configured, failed
 from tempmaild.in_pipe import Companion
 
 if TYPE_CHECKING:
+    from tempmaild.checks.exchange import Answer, Task
     from tempmaild.checks.mail import Mail
     from tempmaild.core.verdict import Verdict
     from tempmaild.log import Log
@@ -38,7 +40,7 @@ class CheckingProcesses:
     """
 
     def __init__(self, reactor: Any, settings: Settings, log: Log) -> None:
-        self._processes = [CheckingProcess(reactor, settings, log) for _ in range(settings.checks.processes)]
+        self._processes = [CheckingProcess(reactor, settings, log) for _ in range(_number(settings))]
         # So no message needs a timer of its own.
         self._looking = LoopingCall(self._look)
         self._looking.clock = reactor
@@ -76,6 +78,11 @@ class CheckingProcesses:
             process.look()
 
 
+def _number(settings: Settings) -> int:
+    """Give how many processes there are to be: half of the processors are for daemon, writer and scanner."""
+    return settings.checks.processes or max(1, (os.cpu_count() or 1) // 2)
+
+
 def _load(process: CheckingProcess) -> tuple[bool, int]:
     return not process.ready, process.load
 
@@ -108,6 +115,7 @@ class CheckingProcess:
         self._tickets = 0
         # The oldest first.
         self._waiting: dict[int, _Waiting] = {}
+        self._handing: list[Task] = []
         self._stopped: Deferred[None] | None = None
 
     @property
@@ -135,9 +143,17 @@ class CheckingProcess:
         self._tickets += 1
         until = self._reactor.seconds() + self._settings.checks.seconds + _LENIENCY
         waiting = self._waiting[self._tickets] = _Waiting(mail, until, Deferred())
-        if self.ready and self._companion:
-            self._companion.send(Task(self._tickets, mail))
+        if self.ready:
+            if not self._handing:
+                # What this turn of the reactor brings is handed over together: one write, and one process woken once.
+                self._reactor.callLater(0, self._hand_over)
+            self._handing.append(task(self._tickets, mail))
         return waiting.verdict
+
+    def _hand_over(self) -> None:
+        handing, self._handing = self._handing, []
+        if self._companion:
+            self._companion.send(handing)
 
     def look(self) -> None:
         """See whether it hangs."""
@@ -159,13 +175,14 @@ class CheckingProcess:
             self._companion.close()
         return self._stopped
 
-    def _take(self, answer: Ready | Answer) -> None:
-        if isinstance(answer, Ready):
-            self._begin(answer)
+    def _take(self, said: Ready | list[Answer]) -> None:
+        if isinstance(said, Ready):
+            self._begin(said)
             return
-        waiting = self._waiting.pop(answer.ticket, None)
-        if waiting:
-            waiting.verdict.callback(answer.verdict or self._failed(waiting.mail))
+        for answer in said:
+            waiting = self._waiting.pop(answer.ticket, None)
+            if waiting:
+                waiting.verdict.callback(answer.verdict or self._failed(waiting.mail))
 
     def _begin(self, answer: Ready) -> None:
         assert self._companion
@@ -175,8 +192,7 @@ class CheckingProcess:
         else:
             for problem in answer.problems:
                 self._log.error("check-unusable", problem=problem)
-        for ticket, waiting in self._waiting.items():
-            self._companion.send(Task(ticket, waiting.mail))
+        self._companion.send([task(ticket, waiting.mail) for ticket, waiting in self._waiting.items()])
 
     def _ended(self, reason: str) -> None:
         self._companion = None

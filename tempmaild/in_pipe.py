@@ -45,8 +45,15 @@ class Companion(ProcessProtocol):
         )
 
     def send(self, value: Any) -> None:
-        """Give it a value."""
-        self.transport.writeToChild(0, to_frame(value))
+        """Give it a value: at once what the pipe takes, the rest when it takes more."""
+        frame, pipe = to_frame(value), self.transport.pipes.get(0)
+        if pipe is None:
+            return  # it has closed its end; `ended` comes soon
+        if not (pipe.dataBuffer or pipe._tempDataBuffer):  # noqa: SLF001 - what Twisted itself would look at
+            written = pipe.writeSomeData(frame)
+            frame = frame[written:] if isinstance(written, int) and written >= 0 else frame
+        if frame:
+            pipe.write(frame)
 
     def close(self) -> None:
         """Let it end when it has done what it has been given."""

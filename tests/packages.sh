@@ -10,9 +10,10 @@ messages=""
 python3 -c "import test.test_email" 2>/dev/null || messages="libpython3.11-testsuite"
 spam_filters="rspamd spamassassin spamd"
 checkers="clamav-daemon clamav-milter opendkim postfix-policyd-spf-python unbound"
+operating="fail2ban nginx-light systemd"
 dovecot="dovecot-imapd dovecot-lmtpd dovecot-pop3d"
 case "${1-}" in
-test) wanted="$senders $readers $dovecot $spam_filters clamav-daemon postgresql redis-server $messages" ;;
+test) wanted="$senders $readers $dovecot $spam_filters $operating clamav-daemon postgresql redis-server $messages" ;;
 bench) wanted="$dovecot $checkers gcc libc6-dev postfix" ;;
 *)
     echo "usage: tests/packages.sh test|bench" >&2

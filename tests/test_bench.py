@@ -5,18 +5,24 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import dkim
 import pytest
 
+from tests.bench.checked import Checked
+from tests.bench.checks import see_checked
 from tests.bench.corpus import M1M, M4K, M40K, write_corpus
 from tests.bench.measure import Measurement, Sample, median, percentile, take_turns
 from tests.bench.process import Tree, is_running
 from tests.bench.report import Result, as_values, table
 from tests.bench.rows import FULL, Row, Wanted, make_rows, make_scale_rows, make_sealing_rows
+from tests.bench.sender import Sender
 from tests.bench.servers import Server, free_ports
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 TICK = 1 / os.sysconf("SC_CLK_TCK")
@@ -51,7 +57,7 @@ def test_all_descendants_count_and_nobody_else(proc: FakeProc) -> None:
     proc.add(11, 10, (100, 0, 0, 0), pss=20)
     proc.add(12, 11, (0, 1000, 0, 0), pss=3)
     proc.add(13, 1, (5000, 5000, 5000, 5000), pss=5000)
-    tree = Tree(10, proc.folder)
+    tree = Tree(10, proc=proc.folder)
     assert sorted(tree.members()) == [10, 11, 12]
     assert tree.cpu_seconds() == pytest.approx(1173 * TICK)
     assert tree.memory() == 123 << 10
@@ -61,7 +67,7 @@ def test_a_process_that_ends_meanwhile_has_no_memory(proc: FakeProc) -> None:
     proc.add(10, 1, pss=100)
     proc.add(11, 10, pss=20)
     (proc.folder / "11" / "smaps_rollup").unlink()
-    assert Tree(10, proc.folder).memory() == 100 << 10
+    assert Tree(10, proc=proc.folder).memory() == 100 << 10
 
 
 def test_what_has_ended_with_its_parent_is_counted_there() -> None:
@@ -162,6 +168,13 @@ TIMES = Wanted(3, relative=True, at_least=True)
 AT_MOST = Wanted(250, relative=False, at_least=False)
 
 
+def test_the_best_of_several_rivals_counts() -> None:
+    row = Row("fast", "many messages", Counting(), ("Postfix", "Haraka", "alone"), TIMES, rivals=2)
+    samples = {"Postfix": [Sample(100, 1)], "Haraka": [Sample(200, 1)], "alone": [Sample(9999, 1)]}
+    for figure, reached in ((600, True), (599, False)):
+        assert Result(row, {"tempmaild": [Sample(figure, 1)], **samples}).is_reached is reached
+
+
 def test_the_table_has_a_line_for_each_peer_and_a_verdict_for_each_row() -> None:
     measurement = Counting()
     rows = [
@@ -211,9 +224,10 @@ class NoGenerator:
 
 def test_rows_have_names_of_their_own(tmp_path: Path) -> None:
     generator: Any = NoGenerator()
+    beside_haraka = partial(make_rows, haraka=True)
     names = [
         row.name
-        for make in (make_rows, make_scale_rows, make_sealing_rows)
+        for make in (beside_haraka, make_scale_rows, make_sealing_rows)
         for row in make(generator, tmp_path, FULL)
     ]
     assert len(set(names)) == len(names)
@@ -229,6 +243,61 @@ def test_the_corpus_is_the_same_each_time(tmp_path: Path) -> None:
         assert one == two
         assert one.count(b"\n") == one.count(b"\r\n")
         assert len(one) == pytest.approx(size, rel=0.1)
+
+
+def test_the_signed_corpus_is_valid_by_what_dns_says(tmp_path: Path) -> None:
+    write_corpus(tmp_path)
+    sender = Sender()
+    (record,) = [record for record in sender.records() if "_domainkey" in record]
+    key = "".join(record.split('"')[1::2]).encode()
+
+    def ask(name: bytes, timeout: int = 0) -> bytes:  # noqa: ARG001 - as dkimpy calls it
+        assert name == b"s1._domainkey.example.org."
+        return key
+
+    for name in (M4K, M40K):
+        plain = (tmp_path / name).read_bytes()
+        signed = sender.signed(plain)
+        assert signed.lower().count(b"dkim-signature:") == 1
+        assert dkim.verify(signed, dnsfunc=ask)
+        assert not dkim.verify(signed + b"more\r\n", dnsfunc=ask)
+        assert signed.partition(b"\r\n\r\n")[2] == plain.partition(b"\r\n\r\n")[2]
+
+
+class FakeChecked(Checked):
+    """A server that has stored what its test says."""
+
+    ports: dict[str, int] = {}  # noqa: RUF012 - it has none
+
+    def __init__(self, folder: Path, results: list[str]) -> None:
+        super().__init__(folder / "server")
+        self.results = results
+
+    def start(self) -> None:
+        raise AssertionError("it is no server")
+
+    stop = start
+
+    @property
+    def tree(self) -> Tree:
+        raise AssertionError("it is no server")
+
+    def new_results(self) -> Iterator[str]:
+        return iter(self.results)
+
+
+def test_a_row_is_measured_only_if_all_was_checked(tmp_path: Path) -> None:
+    passing = "mx.test; spf=pass smtp.mailfrom=example.org; dkim=pass header.d=example.org"
+    server = FakeChecked(tmp_path, [passing, passing])
+    see_checked(server, scans=2, least=2)
+    with pytest.raises(AssertionError, match="only 1 of 2"):
+        see_checked(server, scans=1, least=2)
+    server.results.append(passing.replace("dkim=pass", "dkim=fail"))
+    with pytest.raises(AssertionError, match="dkim=pass is missing"):
+        see_checked(server, scans=3, least=3)
+    server.results.clear()
+    with pytest.raises(AssertionError, match="no message"):
+        see_checked(server, scans=3, least=3)
 
 
 def test_ports_are_distinct() -> None:

@@ -71,7 +71,9 @@ class Resolver:
         self._under_way: dict[Question, asyncio.Task[Known]] = {}
 
     @overload
-    async def lookup(self, name: str, kind: Literal["A", "AAAA", "PTR", "CNAME", "NS"]) -> tuple[str, ...]: ...
+    async def lookup(
+        self, name: str, kind: Literal["A", "AAAA", "PTR", "CNAME", "NS", "SRV", "CAA"]
+    ) -> tuple[str, ...]: ...
     @overload
     async def lookup(self, name: str, kind: Literal["TXT"]) -> tuple[bytes, ...]: ...
     @overload
@@ -86,7 +88,7 @@ class Resolver:
 
         Args:
             name: in ASCII, with A-labels; the dot at the end may be left out.
-            kind: A, AAAA, CNAME, MX, NS, PTR or TXT.
+            kind: A, AAAA, CAA, CNAME, MX, NS, PTR, SRV or TXT.
 
         Raises:
             NoSuchName: it does not exist, or cannot exist in DNS.

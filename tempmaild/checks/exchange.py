@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from functools import lru_cache
+
+import msgspec
+from msgspec import Struct, structs
 
 from tempmaild.checks.mail import Mail
+from tempmaild.core.checking import Checking
 from tempmaild.core.verdict import Verdict
 
 
@@ -19,10 +23,17 @@ class Ready(Struct, frozen=True):
 
 
 class Task(Struct, frozen=True):
-    """A message that is to be checked; `ticket` is what its submitter knows it by."""
+    """A message that is to be checked. Tasks are handed over as a list, and so are answers.
+
+    Attributes:
+        ticket: what its submitter knows it by.
+        mail: without its rules, which are long and nearly always the same,
+        rules: and which are here packed.
+    """
 
     ticket: int
     mail: Mail
+    rules: bytes
 
 
 class Answer(Struct, frozen=True):
@@ -30,3 +41,26 @@ class Answer(Struct, frozen=True):
 
     ticket: int
     verdict: Verdict | None
+
+
+def task(ticket: int, mail: Mail) -> Task:
+    """Make a task of a message."""
+    return Task(ticket, structs.replace(mail, checking=_NO_RULES), _pack(mail.checking))
+
+
+def mail_of(task: Task) -> Mail:
+    """Give the message of a task, with its rules."""
+    return structs.replace(task.mail, checking=_unpack(task.rules))
+
+
+_NO_RULES = Checking()
+
+
+@lru_cache(maxsize=256)
+def _pack(checking: Checking) -> bytes:
+    return msgspec.msgpack.encode(checking)
+
+
+@lru_cache(maxsize=256)
+def _unpack(rules: bytes) -> Checking:
+    return msgspec.msgpack.decode(rules, type=Checking)

@@ -13,7 +13,8 @@ from tempmaild import log
 from tempmaild.checks.mail import Mail
 from tempmaild.cli.calls import Call, Commands, json_option, print_json, with_appliance
 from tempmaild.core.lines import with_crlf
-from tempmaild.service.checking import Arrival
+from tempmaild.errors import InvalidValue
+from tempmaild.service.checking import Arrival, treated
 
 if TYPE_CHECKING:
     from tempmaild.appliance import Appliance
@@ -33,26 +34,32 @@ async def _check(appliance: Appliance, call: Call) -> None:
     from tempmaild.checks.pipeline import decide  # noqa: PLC0415 - no other command needs the checks
 
     options = call.options
-    content = sys.stdin.buffer.read() if options.file == "-" else Path(options.file).read_bytes()
     arrival = Arrival(options.ip, options.helo, options.sender)
     treatment = await appliance.checks.treatment(arrival, options.to.rpartition("@")[2])
     mail = Mail(
-        content=with_crlf(content),
+        content=with_crlf(_content(options.file)),
         client=arrival.client,
         helo=arrival.helo,
         sender=arrival.sender,
         recipients=(options.to,) if options.to else (),
-        relayed=not arrival.client,
+        relayed=appliance.checks.relays(arrival.client),
         checking=treatment.checking,
     )
     reports, problems = asyncio.run(_reports(call.settings, mail))
     for problem in problems:
         print(f"tempmaild: {problem}", file=sys.stderr)
-    verdict = decide(mail, reports, call.settings.host.name)
+    verdict = treated(decide(mail, reports, call.settings.host.name), treatment)
     if options.json:
         print_json(_as_json(reports, verdict))
     else:
         _print(reports, verdict)
+
+
+def _content(file: str) -> bytes:
+    try:
+        return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    except OSError as error:
+        raise InvalidValue("file", str(error)) from None
 
 
 async def _reports(settings: Settings, mail: Mail) -> tuple[dict[str, Report], list[str]]:
@@ -121,6 +128,6 @@ def add_commands(add: Commands) -> None:
 
 def _ip(text: str) -> str:
     try:
-        return str(ipaddress.ip_address(text))
+        return str(ipaddress.ip_address(text)) if text else ""
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is no IP address") from None

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import TYPE_CHECKING, Final, Protocol
 
-from tempmaild.core.archive import Entry, Unreadable, decoded_name
+from tempmaild.core.archive import MAX_ENTRIES, Entry, Unreadable, decoded_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -13,7 +14,8 @@ if TYPE_CHECKING:
 BLOCK: Final = 512
 _MAX_EXTENSION: Final = 1024 * 1024  # octets of a long name or of pax records, as in GNU tar
 _NUMBER: Final = re.compile(rb"[ \0]*([0-7]+)[ \0]*")
-_PAX_RECORD: Final = re.compile(rb"[0-9]++ (path|size|GNU\.sparse\.name)=([^\n]*+)\n")
+# A number begins with its first digit, so that no text is read from each of them.
+_PAX_RECORD: Final = re.compile(rb"(?<![0-9])0*+([0-9]++)[ \t]++(path|size|GNU\.sparse\.name)=([^\n]*+)(?:\n|\Z)")
 _WITHOUT_DATA: Final = frozenset({b"1", b"2", b"3", b"4", b"5", b"6"})
 """Links, devices, folders; some programs pass over as many octets as their size says, and some do not."""
 _EMPTY: Final = bytes(BLOCK)
@@ -59,7 +61,9 @@ def tar_entries(source: Source) -> Iterator[Entry]:
             raise Unreadable("a header is broken")
         kind, size = block[156:157], _number(block[124:136])
         if kind in b"LKxXg":
-            names += _extended(kind, size, source)
+            names += islice(_extended(kind, size, source), MAX_ENTRIES)
+            if len(names) >= MAX_ENTRIES:
+                raise Unreadable("it has too many files")
             continue
         if kind != b"5":  # a folder
             yield from map(Entry, (_name(block), *names))
@@ -90,19 +94,25 @@ def _name(block: bytes) -> str:
     return decoded_name(prefix + b"/" + name if prefix else name, "latin-1")
 
 
-def _extended(kind: bytes, size: int, source: Source) -> list[str]:
+def _extended(kind: bytes, size: int, source: Source) -> Iterator[str]:
     """The names in the data of a header that says something about the next one."""
     if size > _MAX_EXTENSION:
         raise Unreadable("a name is too long")
     content = source.take(_padded(size))[:size]
     if kind in b"LK":
-        return [decoded_name(content.rstrip(b"\0"), "latin-1")]
-    found = []
-    for key, value in _PAX_RECORD.findall(content):
+        return iter([decoded_name(content.rstrip(b"\0"), "latin-1")])
+    return _pax_names(content)
+
+
+def _pax_names(records: bytes) -> Iterator[str]:
+    for record in _PAX_RECORD.finditer(records):
+        length, key, value = record.groups()
+        if length != b"%d" % len(record[0]):
+            # Its value goes on in the next line, or somebody thinks so.
+            raise Unreadable("a record is not as long as it says")
         if key == b"size":
             raise Unreadable("a file has two sizes")
-        found.append(decoded_name(value, "latin-1"))
-    return found
+        yield decoded_name(value, "latin-1")
 
 
 def _number(field: bytes) -> int:

@@ -16,6 +16,8 @@ from tempmaild.core.parameters import Parameters, parameter_octets
 _NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="))
 _SLICE = 256 * 1024  # octets that are decoded at once: while that is done, no other thread can do anything
 _LINE_PADDING = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n|\Z)")
+_BLANKS = (b" ", b"\t", b" \r", b"\t\r")
+_PADDINGS = (b" \r", b"\t\r", b" \n", b"\t\n")
 _UNCUT = re.compile(rb"[^=][^=\s]")  # no escape goes on after it, and no white space that may be padding ends here
 _CUT_ESCAPE = re.compile(rb"=[0-9A-Fa-f]?\Z")
 _ENCODED_WORD = re.compile(rb"=\?([^?\s]++)\?([bBqQ])\?([^?]*+)\?=")  # blanks inside are not allowed, and frequent
@@ -82,9 +84,15 @@ def _decode_quoted_printable(text: bytes) -> Iterator[bytes]:
     start = 0
     while start < len(text):
         end = _end_of_slice(text, start)
+        piece = text[start:end]
         # White space at the end of a line was added on the way (RFC 2045 §6.7, rule 3).
-        yield binascii.a2b_qp(_LINE_PADDING.sub(b"", text[start:end]))
+        yield binascii.a2b_qp(_LINE_PADDING.sub(b"", piece) if _is_padded(piece) else piece)
         start = end
+
+
+def _is_padded(piece: bytes) -> bool:
+    """Tell whether there may be white space at the end of a line, which is far quicker than to look for it."""
+    return piece.endswith(_BLANKS) or any(padding in piece for padding in _PADDINGS)
 
 
 def _end_of_slice(text: bytes, start: int) -> int:

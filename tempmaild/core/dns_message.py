@@ -14,9 +14,12 @@ from struct import error as TooShort  # noqa: N812 -- it is the only thing that 
 from msgspec import Struct
 
 Value = str | bytes | tuple[int, str]
-"""A host name or an address; the octets of a TXT record; preference and host of an MX record."""
+"""A host name or an address; the octets of a TXT record; preference and host of an MX record.
 
-KINDS = {"A": 1, "NS": 2, "CNAME": 5, "PTR": 12, "MX": 15, "TXT": 16, "AAAA": 28}
+SRV and CAA records are as in a zone file: "10 0 993 mail.example.org.", '0 issue "ca.example.org"'.
+"""
+
+KINDS = {"A": 1, "NS": 2, "CNAME": 5, "PTR": 12, "MX": 15, "TXT": 16, "AAAA": 28, "SRV": 33, "CAA": 257}
 """The types that can be asked for, with their numbers."""
 LARGEST_DATAGRAM = 1232
 """Octets that a server may send over UDP: they fit every network without fragments (RFC 6891 §6.2.5)."""
@@ -34,6 +37,7 @@ _HEADER = Layout("!6H")
 _RECORD = Layout("!HHIH")
 _NUMBER = Layout("!H")
 _SOA_NUMBERS = Layout("!5I")
+_SERVICE = Layout("!3H")
 _IPV4 = Layout("!4B")
 _IPV6 = Layout("!16s")
 # A response to a standard query, from bits QR and OPCODE; bit TC (RFC 1035 §4.1.1).
@@ -42,6 +46,7 @@ _QUERY_FLAGS = 0x0100  # RD: the server is to find out
 _EDNS = b"\0" + _RECORD.pack(41, LARGEST_DATAGRAM, 0, 0)  # RFC 6891 §6.1.2, version 0
 _PLAIN = re.compile(rb"[!-\-/-\[\]-~]+")
 """A label that is its own text: printable, without a dot or a backslash."""
+_TAG = re.compile(rb"[A-Za-z0-9]+")
 
 
 class Malformed(ValueError):
@@ -200,11 +205,30 @@ def _value(message: bytes, kind: int, start: int, end: int) -> Value:
     if kind == KINDS["MX"]:
         preference: int = _NUMBER.unpack_from(message, start)[0]
         return preference, _whole_name(message, start + _NUMBER.size, end)
+    if kind == KINDS["SRV"]:
+        priority, weight, port = _SERVICE.unpack_from(message, start)
+        return f"{priority} {weight} {port} {_whole_name(message, start + _SERVICE.size, end)}."
+    if kind == KINDS["CAA"]:
+        return _authorization(message[start:end])
     if kind == KINDS["A"]:
         return "{}.{}.{}.{}".format(*_IPV4.unpack(message[start:end]))
     if kind == KINDS["AAAA"]:
         return str(IPv6Address(_IPV6.unpack(message[start:end])[0]))
     return _whole_name(message, start, end)
+
+
+def _authorization(data: bytes) -> str:
+    """Read who may issue certificates (RFC 8659 §4.1): flags, a tag after its length, and its value."""
+    flags, length = data[0], data[1]
+    tag, value = data[2 : 2 + length], data[2 + length :]
+    if len(tag) != length or not _TAG.fullmatch(tag):
+        raise Malformed("a CAA record has no tag")
+    return f'{flags} {tag.decode().lower()} "{_escaped_text(value)}"'
+
+
+def _escaped_text(octets: bytes) -> str:
+    """Write octets as zone files do between quotes (RFC 1035 §5.1)."""
+    return "".join(chr(o) if 32 <= o < 127 and o not in b'"\\' else f"\\{o:03d}" for o in octets)
 
 
 def _joined_strings(message: bytes, start: int, end: int) -> bytes:

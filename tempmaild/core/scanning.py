@@ -48,7 +48,8 @@ _BOUNDARY = re.compile(rb"[\w'+,./:=?-]++(?<!-)")
 _ANY_BOUNDARY = re.compile(rb"""boundary[*0]*+\s*+=\s*+(?:"([^"\\\r\n]++)|([^\s;"]++))""", re.IGNORECASE)
 _MAX_BOUNDARIES: Final = 4
 _BASE64 = re.compile(rb"(?:[A-Za-z0-9+/]{4,76}+\r\n)*+[A-Za-z0-9+/]{0,76}+={0,2}+(?:\r\n)*+")
-_LIKE_BASE64 = re.compile(rb"\s*+(?:[A-Za-z0-9+/]++\s*+)++=?\s*+=?\s*+")
+# Not with blanks within a line: those are words.
+_LIKE_BASE64 = re.compile(rb"\s*+(?:[A-Za-z0-9+/]++[ \t]*+(?:\r?\n\s*+|\Z|(?==)))++=?\s*+=?\s*+")
 _LEAST_BASE64: Final = 24
 """Octets that are more than a word of a text."""
 # Beginnings of lines that mean something to ClamAV wherever they are: delimiters (also after a comment), MIME fields,

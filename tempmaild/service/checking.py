@@ -10,8 +10,9 @@ import msgspec
 from msgspec import Struct
 
 from tempmaild.checks.mail import Mail
+from tempmaild.core.authentication_results import without_forged
 from tempmaild.core.checking import Checking, override
-from tempmaild.core.verdict import UNCHECKED
+from tempmaild.core.verdict import UNCHECKED, Verdict
 from tempmaild.errors import SenderBlocked
 from tempmaild.service.statistics import names_of
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Sequence
 
     from tempmaild.core.delivery import Recipient
-    from tempmaild.core.verdict import Verdict
     from tempmaild.service.block_rules import BlockRules
     from tempmaild.service.directory import Directory
     from tempmaild.service.statistics import Statistics
@@ -83,11 +83,12 @@ class Checks:
 
     def change(self, settings: Settings) -> None:
         """Go by other settings from now on."""
+        self._name = settings.host.name
         self._host = checking_of(settings)
         # Most clients come again soon.
         self._is_relay = lru_cache(maxsize=4096)(partial(_is_among, settings.checks.relays))
 
-    def _relays(self, client: str) -> bool:
+    def relays(self, client: str) -> bool:
         """Tell whether a client passes on what others have sent: its address says nothing of them."""
         return not client or self._is_relay(client)
 
@@ -101,7 +102,7 @@ class Checks:
         checking = override(self._host, domain.policy.checks) if domain else self._host
         await self._block_rules.refresh()
         name = domain.name if domain else domain_name
-        client, helo = ("", "") if self._relays(arrival.client) else (arrival.client, arrival.helo)
+        client, helo = ("", "") if self.relays(arrival.client) else (arrival.client, arrival.helo)
         rule = self._block_rules.check(client, helo, arrival.sender, name)
         if rule is None:
             return Treatment(checking)
@@ -120,7 +121,6 @@ class Checks:
         Args:
             content: all its lines end with CRLF.
         """
-        verdict = UNCHECKED
         if self._examiner:
             mail = Mail(
                 content=content,
@@ -128,16 +128,29 @@ class Checks:
                 helo=arrival.helo,
                 sender=arrival.sender,
                 recipients=tuple([recipient.address for recipient in recipients]),
-                relayed=self._relays(arrival.client),
+                relayed=self.relays(arrival.client),
                 checking=treatment.checking,
                 utf8=arrival.utf8,
             )
             verdict = await self._examiner.examine(mail)
-        if treatment.junk and verdict.disposition == "accept":
-            keywords = (*verdict.keywords, "$Junk")
-            verdict = msgspec.structs.replace(verdict, disposition="junk", decided_by="block-rule", keywords=keywords)
+        else:
+            verdict = self._unchecked(content)
+        verdict = treated(verdict, treatment)
         self._statistics.count(names_of(verdict))
         return verdict
+
+    def _unchecked(self, content: bytes) -> Verdict:
+        """Give the verdict where nothing is checked; even then nobody else speaks in our name."""
+        cleaned = without_forged(content, self._name)
+        return UNCHECKED if cleaned is content else Verdict(content=cleaned)
+
+
+def treated(verdict: Verdict, treatment: Treatment) -> Verdict:
+    """Give a verdict as it is with what the operator wants whatever the checks say."""
+    if not treatment.junk or verdict.disposition != "accept":
+        return verdict
+    keywords = (*verdict.keywords, "$Junk")
+    return msgspec.structs.replace(verdict, disposition="junk", decided_by="block-rule", keywords=keywords)
 
 
 def _is_among(networks: Sequence[Network], address: str) -> bool:
@@ -155,8 +168,6 @@ def checking_of(settings: Settings) -> Checking:
     """Read the rules of this host from the settings, which say more of each check than that."""
     rules = {}
     for check in msgspec.structs.fields(Checking):
-        section = getattr(settings, check.name, None)
-        if section is None:
-            continue
+        section = getattr(settings, check.name)
         rules[check.name] = {field.name: getattr(section, field.name) for field in msgspec.structs.fields(check.type)}
     return msgspec.convert(rules, Checking)

@@ -67,7 +67,11 @@ class Checks(Section):
 
     enabled: bool = Field(True, description="Whether mail is checked at all.")
     processes: Count = Field(
-        2, ge=1, le=64, description="Processes that check; a message that keeps one busy holds up no other then."
+        0,
+        ge=0,
+        le=64,
+        description="Processes that check; 0 for one to every two processors. A message that keeps one busy holds up "
+        "none in the others.",
     )
     seconds: Seconds = Field(
         10,

@@ -1,1 +1,1 @@
-"""tempmaild measured beside Postfix and Dovecot: `make bench`, docs/benchmarks.md."""
+"""tempmaild measured beside Postfix, Dovecot and others: `make bench`, docs/benchmarks.md."""

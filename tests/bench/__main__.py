@@ -11,18 +11,24 @@ import signal
 import sys
 import tempfile
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from tests.bench.checked import CheckedPostfix, CheckedTempmaild, Haraka
 from tests.bench.corpus import M4K, write_corpus
 from tests.bench.load import Load, LoadFailed, LoadGenerator
 from tests.bench.measure import take_turns
 from tests.bench.peers import CannotStart, Dovecot, Postfix
 from tests.bench.report import Result, as_values, table
 from tests.bench.rows import (
+    CHECKED,
+    CHECKED_POSTFIX,
+    CLAMD,
     CROWDED,
     DOVECOT,
     FULL,
+    HARAKA,
     POSTFIX,
     QUICK,
     TEMPMAILD,
@@ -34,10 +40,11 @@ from tests.bench.rows import (
 )
 from tests.bench.scale import FilledTempmaild
 from tests.bench.servers import ACCOUNTS, Role, Server, Tempmaild, UnsealedTempmaild
+from tests.bench.surroundings import Surroundings
 from tests.bench.sweep import CrowdedTempmaild
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from tests.bench.measure import Measurement, Sample
     from tests.bench.rows import Row, Scope
@@ -74,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", action="append", metavar="NAME", help="this row; may be given more than once")
     parser.add_argument("--scale", action="store_true", help="what a million stored messages cost, instead of peers")
     parser.add_argument("--sealing", action="store_true", help="what sealing costs, instead of peers")
+    parser.add_argument("--haraka", type=Path, metavar="FOLDER", help="where npm has installed Haraka, to measure it")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample into FILE")
     parser.add_argument(
         "--folder", default="/var/tmp", help="where all servers keep their files: a real disk (/var/tmp)"
@@ -84,10 +92,12 @@ def _parser() -> argparse.ArgumentParser:
 def _measure(options: argparse.Namespace, folder: Path, stack: ExitStack) -> list[Result]:
     generator = LoadGenerator(folder)
     write_corpus(folder)
-    make = make_scale_rows if options.scale else make_sealing_rows if options.sealing else make_rows
+    beside_peers = partial(make_rows, haraka=options.haraka is not None)
+    make = make_scale_rows if options.scale else make_sealing_rows if options.sealing else beside_peers
     scope = QUICK if options.quick else FULL
     rows = _selected(make(generator, folder, scope), options.only)
     servers = _start_servers(rows, scope, folder, stack)
+    servers |= _start_checked(rows, folder, options.haraka, stack)
     _seed(generator, folder / M4K, servers)
     rounds = options.rounds or (1 if options.quick else _ROUNDS)
     measured: dict[Measurement, Result] = {}
@@ -116,6 +126,29 @@ def _start_servers(rows: Sequence[Row], scope: Scope, folder: Path, stack: ExitS
     makers[CROWDED] = lambda place: CrowdedTempmaild(place, scope.mailboxes, folder / M4K)
     for size in scope.stored:
         makers[stored(size)] = lambda place, size=size: FilledTempmaild(place, size, folder / M4K)  # type: ignore[misc]
+    return _started(makers, rows, folder, stack)
+
+
+def _start_checked(rows: Sequence[Row], folder: Path, haraka: Path | None, stack: ExitStack) -> dict[str, Server]:
+    """Start those that check mail, and what they need for it."""
+    if not any(CHECKED in row.servers for row in rows):
+        return {}
+    _tell("starting unbound and clamd")
+    around = Surroundings(folder / "surroundings", folder)
+    stack.callback(around.stop)
+    around.start()
+    makers: dict[str, Callable[[Path], Server]] = {
+        CHECKED: lambda place: CheckedTempmaild(place, around),
+        CHECKED_POSTFIX: lambda place: CheckedPostfix(place, around),
+    }
+    if haraka:
+        makers[HARAKA] = lambda place: Haraka(place, around, haraka)
+    return _started(makers, rows, around.folder, stack) | {CLAMD: around.clamd}
+
+
+def _started(
+    makers: Mapping[str, Callable[[Path], Server]], rows: Sequence[Row], folder: Path, stack: ExitStack
+) -> dict[str, Server]:
     servers = {}
     for number, (name, make) in enumerate(makers.items()):
         if any(name in row.servers for row in rows):
@@ -130,7 +163,7 @@ def _seed(generator: LoadGenerator, message: Path, servers: dict[str, Server]) -
     """Put mail into the accounts that are read."""
     load = Load("lmtp", connections=10, per_session=20, message=message, in_turn=True)
     for server in servers.values():
-        if "imap" in server.ports and not isinstance(server, FilledTempmaild | CrowdedTempmaild):
+        if "imap" in server.ports and not isinstance(server, FilledTempmaild | CrowdedTempmaild | CheckedTempmaild):
             generator.run(load, server.ports["lmtp"], server.accounts(Role.READER), ACCOUNTS * _SEEDED)
 
 

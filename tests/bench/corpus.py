@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 M4K, M40K, M1M = "m4k.eml", "m40k.eml", "m1m.eml"
+SIGNED_4K, SIGNED_40K = "signed4k.eml", "signed40k.eml"
+"""The first two with a signature that is valid (tests/bench/sender.py)."""
 
 _WORDS = (  # noqa: SIM905 - thirty quoted words are harder to read
     "account your the please click here welcome verify code order shipping total invoice update newsletter service"

@@ -73,7 +73,8 @@ class LoadGenerator:
         """
         command = [*self._command(load, port, accounts), "-n", str(operations), "-T", str(_PATIENCE)]
         ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=2 * _PATIENCE)
-        said: dict[str, Any] = json.loads(ran.stdout) if ran.stdout else {}
+        # The rate of nothing is no number, which is all right in JSON for Python only as "NaN".
+        said: dict[str, Any] = json.loads(ran.stdout.replace("-nan", "NaN")) if ran.stdout else {}
         if ran.returncode or said["errs"] or said["ops"] < operations:
             raise LoadFailed(f"{load.protocol}: {ran.stderr.strip() or ran.stdout.strip() or ran.returncode}")
         return Done(said["ops"], said["rate"])

@@ -93,6 +93,10 @@ class Rate(Measurement):
         operations = max(least, round(rate * self._seconds / load.per_session) * load.per_session)
         self._operations[server] = min(operations, self._most or operations)
 
+    def operations(self, server: Server) -> int:
+        """Give how many operations one measurement of a server has."""
+        return self._operations[server]
+
     def take(self, server: Server) -> Sample:
         operations = self._operations[server]
         before = server.tree.cpu_seconds()

@@ -22,7 +22,7 @@ from tests.daemon import HOST
 if TYPE_CHECKING:
     from pathlib import Path
 
-_DOMAIN = "perf.test"
+DOMAIN = "perf.test"
 _SECRET = "pw"
 _START_WITHIN, _STOP_WITHIN, _DRAIN_WITHIN = 30.0, 30.0, 300.0
 _PAUSE = 0.02
@@ -37,14 +37,14 @@ maillog_file = {folder}/mail.log
 maillog_file_prefixes = {folder}
 myhostname = {domain}
 mydestination =
-mynetworks = 127.0.0.0/8
+mynetworks = {networks}
 inet_interfaces = 127.0.0.1
 inet_protocols = ipv4
 alias_maps =
 local_recipient_maps =
 disable_dns_lookups = yes
 smtpd_peername_lookup = no
-smtpd_recipient_restrictions = permit_mynetworks, reject
+smtpd_recipient_restrictions = {restrictions}
 smtpd_client_connection_count_limit = 0
 smtpd_client_connection_rate_limit = 0
 in_flow_delay = 0
@@ -162,9 +162,14 @@ class CannotStart(Exception):
 
 
 class Peer(Server):
-    """A server that is another's program, with accounts that share one secret."""
+    """A server that is another's program, with accounts that share one secret.
+
+    Attributes:
+        resolver: the resolv.conf that it is to see in the place of the system's; None for the system's.
+    """
 
     program: str
+    resolver: Path | None = None
 
     def __init__(self, folder: Path, *protocols: str) -> None:
         super().__init__(folder)
@@ -174,15 +179,14 @@ class Peer(Server):
             raise CannotStart(f"{self.program} is not installed (as root: tests/packages.sh bench)")
         self.ports = free_ports(*protocols)
         self._process: subprocess.Popen[bytes] | None = None
+        self._beside: list[subprocess.Popen[bytes]] = []
         for role in Role:
-            addresses = [f"{role.value}{number}@{_DOMAIN}" for number in range(ACCOUNTS)]
+            addresses = [f"{role.value}{number}@{DOMAIN}" for number in range(ACCOUNTS)]
             self.write_accounts(role, [(address, _SECRET) for address in addresses])
 
     def start(self) -> None:
-        with (self.folder / "output").open("ab") as output:
-            self._process = subprocess.Popen(
-                self._command(), stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
-            )
+        self._beside = [self._started(command) for command in self._helpers()]
+        self._process = self._started(self._command())
         for port in self.ports.values():
             self._await(port)
 
@@ -191,7 +195,10 @@ class Peer(Server):
             return
         members = self.tree.members()
         self._ask_to_stop(self._process)
-        self._process.wait(_STOP_WITHIN)
+        for process in self._beside:
+            process.terminate()
+        for process in (self._process, *self._beside):
+            process.wait(_STOP_WITHIN)
         self._process = None
         deadline = time.monotonic() + _STOP_WITHIN
         while any(map(is_running, members)):
@@ -201,11 +208,25 @@ class Peer(Server):
     @property
     def tree(self) -> Tree:
         assert self._process, f"{self.program} does not run"
-        return Tree(self._process.pid)
+        return Tree(self._process.pid, *(process.pid for process in self._beside))
 
     @abstractmethod
     def _command(self) -> list[str]:
         """Give the command that runs it in the foreground."""
+
+    def _helpers(self) -> list[list[str]]:
+        """Give the commands that run, in the foreground, what it does not start itself."""
+        return []
+
+    def _started(self, command: list[str]) -> subprocess.Popen[bytes]:
+        if self.resolver:
+            # In a mount namespace of its own; `mount` keeps what is seen there from all others.
+            script = 'mount --bind "$0" /etc/resolv.conf && exec "$@"'
+            command = ["unshare", "--mount", "sh", "-c", script, str(self.resolver), *command]
+        with (self.folder / "output").open("ab") as output:
+            return subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+            )
 
     def _ask_to_stop(self, process: subprocess.Popen[bytes]) -> None:
         process.terminate()
@@ -225,9 +246,16 @@ class Peer(Server):
 
 
 class Postfix(Peer):
-    """Postfix, which takes mail by SMTP and delivers it into maildirs."""
+    """Postfix, which takes mail by SMTP and delivers it into maildirs.
+
+    Attributes:
+        networks: whose clients are its own.
+        restrictions: of recipients.
+    """
 
     program = "postfix"
+    networks = "127.0.0.0/8"
+    restrictions = "permit_mynetworks, reject"
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, "smtp")
@@ -238,11 +266,10 @@ class Postfix(Peer):
             (folder / name).mkdir()
         shutil.chown(folder / "data", "postfix")
         shutil.chown(folder / "mail", nobody.pw_uid, nobody.pw_gid)
-        main = _POSTFIX_MAIN.format(folder=folder, domain=_DOMAIN, uid=nobody.pw_uid, gid=nobody.pw_gid)
-        (self._config / "main.cf").write_text(main)
-        (self._config / "master.cf").write_text(_POSTFIX_MASTER.format(host=HOST, port=self.ports["smtp"]))
+        (self._config / "main.cf").write_text(self._main())
+        (self._config / "master.cf").write_text(self._master())
         names = [f"{role.value}{number}" for role in Role for number in range(ACCOUNTS)]
-        lines = [f"{name}@{_DOMAIN} {name}/Maildir/\n" for name in names]
+        lines = [f"{name}@{DOMAIN} {name}/Maildir/\n" for name in names]
         (self._config / "mailboxes").write_text("".join(lines))
 
     def drain(self) -> None:
@@ -251,6 +278,15 @@ class Postfix(Peer):
         while self._has_queued():
             assert time.monotonic() < deadline, "Postfix does not deliver its queue"
             time.sleep(_PAUSE)
+
+    def _main(self) -> str:
+        nobody = pwd.getpwnam("nobody")
+        owner = {"uid": nobody.pw_uid, "gid": nobody.pw_gid}
+        allowed = {"networks": self.networks, "restrictions": self.restrictions}
+        return _POSTFIX_MAIN.format(folder=self.folder, domain=DOMAIN, **owner, **allowed)
+
+    def _master(self) -> str:
+        return _POSTFIX_MASTER.format(host=HOST, port=self.ports["smtp"])
 
     def _has_queued(self) -> bool:
         queues = (self._spool / name for name in ("incoming", "active", "deferred"))
@@ -276,7 +312,7 @@ class Dovecot(Peer):
         for name in ("run", "state", "home"):
             (folder / name).mkdir()
         shutil.chown(folder / "home", nobody.pw_uid, nobody.pw_gid)
-        values = {"folder": folder, "host": HOST, "domain": _DOMAIN, "secret": _SECRET, **self.ports}
+        values = {"folder": folder, "host": HOST, "domain": DOMAIN, "secret": _SECRET, **self.ports}
         self._config.write_text(_DOVECOT.format(uid=nobody.pw_uid, gid=nobody.pw_gid, **values))
 
     def _command(self) -> list[str]:

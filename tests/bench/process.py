@@ -22,14 +22,14 @@ class _Stat(NamedTuple):
 
 
 class Tree:
-    """A process and all that descend from it, whoever they are at the moment of asking."""
+    """Processes and all that descend from them, whoever they are at the moment of asking."""
 
-    def __init__(self, root: int, proc: Path = _PROC) -> None:
-        self._root = root
+    def __init__(self, *roots: int, proc: Path = _PROC) -> None:
+        self._roots = roots
         self._proc = proc
 
     def members(self) -> list[int]:
-        """Give the processes, the root first."""
+        """Give the processes."""
         return list(self._stats())
 
     def cpu_seconds(self) -> float:
@@ -48,7 +48,7 @@ class Tree:
                 everyone[int(entry.name)] = stat
                 children.setdefault(stat.parent, []).append(int(entry.name))
         found: dict[int, _Stat] = {}
-        waiting = [self._root]
+        waiting = list(self._roots)
         while waiting:
             pid = waiting.pop()
             if pid in everyone:

@@ -32,8 +32,10 @@ class Result:
         """Whether it was measured, and is as good as wanted."""
         if self.problem:
             return False
-        figures = [self.row.figure(self.median(name)) for name in self.row.servers]
-        return self.row.wanted.is_reached(figures[0], figures[1] if self.row.peers else None)
+        own, *others = (self.row.figure(self.median(name)) for name in self.row.servers)
+        wanted, rivals = self.row.wanted, others[: self.row.rivals]
+        best = (max if wanted.at_least else min)(rivals, default=None)
+        return wanted.is_reached(own, best)
 
     def median(self, server: str) -> Sample:
         """Give the medians of one server."""

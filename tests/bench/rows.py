@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from tests.bench.corpus import M1M, M4K, M40K
+from tests.bench.checks import CheckedRate, Lag
+from tests.bench.corpus import M1M, M4K, M40K, SIGNED_4K, SIGNED_40K
 from tests.bench.load import Load
 from tests.bench.measure import FanOut, Held, HeldOverTls, Latency, Rate
 from tests.bench.scale import Destruction
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from tests.bench.measure import Measurement, Sample
 
 TEMPMAILD, POSTFIX, DOVECOT = "tempmaild", "Postfix", "Dovecot"
+CHECKED, CHECKED_POSTFIX, HARAKA = "tempmaild, checks", "Postfix, checks", "Haraka, checks"
+CLAMD = "clamd alone"
 UNSEALED = "unsealed"
 CROWDED = "crowded"
 """The daemon with many mailboxes, which sweeps."""
@@ -55,7 +58,7 @@ class Row:
     Attributes:
         name: what selects it on the command line.
         subject: the server that is to reach something.
-        peers: the servers beside it; `wanted` is seen from the first.
+        peers: the servers beside it; `wanted` is seen from the first, or the best of the first `rivals`.
         of_cpu: it is about the processor time of an operation, not about the measurement's value.
     """
 
@@ -66,6 +69,7 @@ class Row:
     wanted: Wanted
     subject: str = TEMPMAILD
     of_cpu: bool = False
+    rivals: int = 1
 
     @property
     def servers(self) -> tuple[str, ...]:
@@ -116,8 +120,12 @@ FULL = Scope(
 QUICK = Scope(seconds=0.5, idle=200, idle_tls=100, stored=(1_000, 10_000, 100_000), mailboxes=20_000, expiring=2_000)
 
 
-def make_rows(generator: LoadGenerator, corpus: Path, scope: Scope) -> list[Row]:
-    """Make the rows that hold tempmaild against its peers."""
+def make_rows(generator: LoadGenerator, corpus: Path, scope: Scope, *, haraka: bool = False) -> list[Row]:
+    """Make the rows that hold tempmaild against its peers.
+
+    Args:
+        haraka: whether Haraka is among them.
+    """
     m4k, m40k, m1m = (corpus / name for name in (M4K, M40K, M1M))
 
     def rate(load: Load) -> Rate:
@@ -147,6 +155,20 @@ def make_rows(generator: LoadGenerator, corpus: Path, scope: Scope) -> list[Row]
         Row("fan-out", "the last of many idling clients is told", FanOut(scope.idle // 2), (), _at_most(100)),
         Row("idle", "idle IMAP connection", held, (DOVECOT,), _at_most(8)),
         Row("idle-tls", "idle IMAP connection, TLS", tls, (), _at_most(40)),
+        *_checks_rows(generator, corpus, scope, (HARAKA, CHECKED_POSTFIX) if haraka else (CHECKED_POSTFIX,)),
+    ]
+
+
+def _checks_rows(generator: LoadGenerator, corpus: Path, scope: Scope, rivals: tuple[str, ...]) -> list[Row]:
+    """Make the rows with every check on; the limit of clamd, which is the same for all, is measured beside them."""
+    text, newsletter = (Load("smtp", per_session=20, message=corpus / name) for name in (SIGNED_4K, SIGNED_40K))
+    peers, count = (*rivals, CLAMD), len(rivals)
+    checked, checked_40k = (CheckedRate(generator, load, scope.seconds) for load in (text, newsletter))
+    lag = Lag(generator, text, scope.seconds)
+    return [
+        Row("checks", "every check on, 4 KiB", checked, peers, _times(4), CHECKED, rivals=count),
+        Row("checks-40k", "every check on, 40 KiB", checked_40k, peers, _times(4), CHECKED, rivals=count),
+        Row("checks-lag", "the reactor's lag meanwhile, p99", lag, (), _at_most(50), CHECKED),
     ]
 
 

@@ -7,7 +7,7 @@ import socket
 from abc import ABC, abstractmethod
 from contextlib import closing
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec import structs
 
@@ -26,6 +26,8 @@ ACCOUNTS = 100
 """Accounts of each role."""
 
 _ENDLESS_SESSIONS = {"max_messages_per_connection": 0}
+_UNCHECKED = {"checks": {"enabled": False}}
+"""The peers check nothing either, but in the rows that are about it."""
 _PORTS = range(10_000, 20_000)
 """Below those that Linux gives to outgoing connections, and beside those of tests/daemon.py."""
 
@@ -82,11 +84,15 @@ class Server(ABC):
 
 
 class Tempmaild(Server):
-    """tempmaild as it is run, with its log in a file."""
+    """tempmaild as it is run, with its log in a file.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        sections: settings, by their sections.
+    """
+
+    def __init__(self, folder: Path, sections: Mapping[str, dict[str, Any]] = _UNCHECKED) -> None:
         super().__init__(folder)
-        self.daemon = RunningDaemon(folder, {"smtp": _ENDLESS_SESSIONS})
+        self.daemon = RunningDaemon(folder, {"smtp": _ENDLESS_SESSIONS, **sections})
         self.make_accounts()
 
     def make_accounts(self) -> None:

@@ -1,4 +1,4 @@
-"""Signed messages with the keys that DNS has for them, and what is to be found out: for the check and for a daemon."""
+"""Signed messages, the keys that DNS has for them, and what is to be found out: for the check and for a daemon."""
 
 from __future__ import annotations
 
@@ -86,9 +86,8 @@ def _algorithms() -> Iterator[Case]:
             for body in ("simple", "relaxed"):
                 form = f"{header}/{body}"
                 yield _case(f"{kind} {form}", signed(MESSAGE, key, c=form), zones=key_at(record(key)))
-    for bits in (1024, 2048, 4096):
-        key = rsa_key(bits)
-        yield _case(f"{bits} bits", signed(MESSAGE, key), zones=key_at(record(key)))
+    larger = rsa_key(2048)
+    yield _case("2048 bits", signed(MESSAGE, larger), zones=key_at(record(larger)))
 
 
 FORMS: tuple[dict[str, Any], ...] = (
@@ -223,15 +222,12 @@ _DEFECTS: tuple[tuple[dict[str, Any], Result], ...] = (
         ({"forged": {"c": form}}, ("neutral", "the canonicalization is unknown"))
         for form in ("", "relaxed/relaxed/relaxed", "relaxed/nowsp", "Relaxed", "/", "simple relaxed")
     ],
-    *[
-        ({"forged": {"b": value}}, _malformed("b"))
-        for value in ("", "*", "YQ", "Y", "ÄÖ", "=" * 8, "AAAA=AAA")
-    ],
+    *[({"forged": {"b": value}}, _malformed("b")) for value in ("", "*", "YQ", "Y", "ÄÖ", "=" * 8, "AAAA=AAA")],
     *[({"forged": {"b": value}}, _CHANGED) for value in ("YQ==", "A" * 12_000)],
 )
 _FIELDS: tuple[tuple[bytes, Result], ...] = (
     (b"no tag list", ("neutral", "the signature is malformed")),
-    (b"", ("neutral", "the signature is malformed")),
+    (b"", _missing("d")),
     (b";;", ("neutral", "the signature is malformed")),
     (b"v=1; v=1", ("neutral", "the signature is malformed")),
     (b"v=1;; a=b", ("neutral", "the signature is malformed")),
@@ -315,7 +311,7 @@ _BAD_KEYS: tuple[tuple[str, str, str], ...] = (
     (record(rsa_key()) + ";" + " " * 9000, "permerror", "the key record is too long"),
 )
 # Each at a place of its own: that a question failed is remembered.
-_NO_KEYS = {
+_NO_KEYS: dict[str, tuple[Answer | dict[str, list[Value]], Result]] = {
     "empty": (Answer(ttl=0), _NO_KEY),
     "missing": (Answer(rcode="NXDOMAIN", ttl=0), _NO_KEY),
     "servfail": (SERVFAIL, ("temperror", "the key cannot be looked up now")),
@@ -327,17 +323,16 @@ _STRICT = "the key is not for the domain in i="
 
 def _keys() -> Iterator[Case]:
     usual = signed(MESSAGE, rsa_key())
-    for number, (text, *result) in enumerate(_BAD_KEYS):
-        pieces = [text[start : start + 255] for start in range(0, len(text), 255)] or [""]
-        yield _case(f"bad key {number}: {result[1]}", usual, (result[0], result[1]), zones=key_at(pieces))
+    for number, (text, result, reason) in enumerate(_BAD_KEYS):
+        yield _case(f"bad key {number}: {reason}", usual, (result, reason), zones=key_at(text))
     small = signed(MESSAGE, rsa_key(512))
     too_small = ("policy", "the key has fewer than 1024 bits")
     yield _case("a small key that verifies", small, too_small, zones=key_at(record(rsa_key(512))))
     many = [record(rsa_key(number=1), n=str(number)) for number in range(10)]
     yield _case("more keys than are tried", usual, _CHANGED, zones=key_at(*many, record(rsa_key())))
-    for selector, (answer, result) in _NO_KEYS.items():
-        zones: Zones = {PLACE.replace("sel", selector, 1): answer}
-        yield _case(f"no key: {selector}", signed(MESSAGE, rsa_key(), s=selector), result, zones=zones)
+    for selector, (records, found) in _NO_KEYS.items():
+        zones: Zones = {PLACE.replace("sel", selector, 1): records}
+        yield _case(f"no key: {selector}", signed(MESSAGE, rsa_key(), s=selector), found, zones=zones)
     for flags, identity, found in (
         ("s", "ann@example.org", ("pass", "")),
         ("s", "ann@mail.example.org", ("permerror", _STRICT)),

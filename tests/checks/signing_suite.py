@@ -14,6 +14,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
+import dkim
+
 if TYPE_CHECKING:
     from tests.dns_server import Zones
 
@@ -93,6 +95,16 @@ def fetch() -> None:
 def load() -> dict[str, bytes]:
     """Give the files by their names; none if they are not there."""
     return {path.name: path.read_bytes() for path in FOLDER.glob("*")}
+
+
+def content(files: dict[str, bytes], case: Case) -> bytes:
+    """Give the message of a case, with the signature that it is to have."""
+    text = files[case.message].replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+    if not case.selector:
+        return text
+    how = {"signature_algorithm": case.algorithm.encode()}
+    own: bytes = dkim.sign(text, case.selector.encode(), b"example.com", files[case.key], **how)
+    return own + text
 
 
 def zones(files: dict[str, bytes]) -> Zones:

@@ -8,6 +8,7 @@ import io
 import lzma
 import struct
 import tarfile
+import time
 import zipfile
 import zlib
 from typing import TYPE_CHECKING
@@ -366,6 +367,31 @@ def test_two_sizes_of_one_file_in_tar() -> None:
         member.pax_headers = {"size": "1024"}
         archive.addfile(member)
     assert listing(file.getvalue()).problem
+
+
+def with_records(records: bytes) -> bytes:
+    """A tar archive with a file, and an extended header before it."""
+    header = tarfile.TarInfo("././@PaxHeader")
+    header.type, header.size = tarfile.XHDTYPE, len(records)
+    return header.tobuf(tarfile.USTAR_FORMAT) + records + bytes(-len(records) % 512) + tarred("a.txt")
+
+
+@pytest.mark.parametrize("records", [b"0" * 2**20, b"1 path=" * 150_000, b"1 path=a\n2 " * 80_000, b"0 " * 2**19])
+def test_records_of_tar_take_linear_time(records: bytes) -> None:
+    """Where a record may begin at each of many digits, none is read from each of them."""
+    started = time.process_time()
+    listing(with_records(records))
+    assert time.process_time() - started < 2
+
+
+def test_a_name_in_tar_of_several_lines() -> None:
+    assert listing(with_records(b"21 path=a.txt\n.b.exe\n")).problem == "a record is not as long as it says"
+    assert listing(with_records(b"0016 path=b.exe\n")).names == ("a.txt", "b.exe")
+    assert listing(with_records(b"15 \tpath=b.exe\n")).names == ("a.txt", "b.exe")
+
+
+def test_too_many_names_of_one_file_in_tar() -> None:
+    assert listing(with_records(b"9 path=a\n" * 30_000)).problem == "it has too many files"
 
 
 def quick_xz(data: bytes) -> bytes:

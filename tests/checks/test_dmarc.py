@@ -10,15 +10,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from publicsuffixlist import PublicSuffixList
 
-from tempmaild.checks.dmarc import MOST_AUTHORS, Dmarc, find_author
+from tempmaild.checks.dmarc import Dmarc, find_author
 from tempmaild.checks.dns import Resolver
 from tempmaild.checks.mail import Examined, Mail
 from tempmaild.core.checking import Checking
 from tempmaild.core.verdict import Finding, Refusal, Report
+from tests.checks.dmarc_cases import ALIGNMENT, AUTHORS, AUTHORS_ZONES, POLICIES, THERE, WALKED, WALKS, records
 from tests.dns_server import SERVFAIL, SILENT, Answer, DnsServer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator
 
 SUFFIXES = PublicSuffixList()
 
@@ -70,36 +71,11 @@ def said(report: Report) -> str:
     return " ".join([*words, f"({report.state}" + (f", {report.most} at most)" if report.most else ")")])
 
 
-def records(**texts: str) -> dict[str, Mapping[str, Sequence[str]]]:
-    """Zones with DMARC records; "_" in a name stands for a dot."""
-    return {f"_dmarc.{name.replace('_', '.')}": {"TXT": [f"v=DMARC1; {text}"]} for name, text in texts.items()}
-
-
 def mail_from(domain: str, **others: object) -> Examined:
     return examined(f"From: Somebody <a@{domain}>\r\n".encode(), **others)  # type: ignore[arg-type]
 
 
-# RFC 9989 Appendix B.1: what SPF (the domain of MAIL FROM) and DKIM (d=) have found, and the author.
-@pytest.mark.parametrize(
-    ("author", "domain", "modes", "result"),
-    [
-        ("example.com", "example.com", "", "pass"),
-        ("example.com", "example.com", "aspf=s; adkim=s", "pass"),
-        ("example.com", "child.example.com", "", "pass"),
-        ("example.com", "child.example.com", "aspf=s; adkim=s", "fail"),
-        ("child.example.com", "example.com", "", "pass"),
-        ("child.example.com", "example.com", "aspf=s; adkim=s", "fail"),
-        ("foo.example.com", "news.example.com", "aspf=r; adkim=r", "pass"),
-        ("child.example.com", "example.net", "", "fail"),
-        ("EXAMPLE.com", "example.COM", "aspf=s; adkim=s", "pass"),
-        ("example.com.", "example.com", "aspf=s; adkim=s", "pass"),
-        ("example.com", "notexample.com", "", "fail"),
-        ("notexample.com", "example.com", "", "none"),
-        ("example.com", "com", "", "fail"),
-        ("example.com", "", "", "fail"),
-        ("example.com", "[192.0.2.1]", "", "fail"),
-    ],
-)
+@pytest.mark.parametrize(("author", "domain", "modes", "result"), ALIGNMENT)
 def test_alignment(dns: DnsServer, author: str, domain: str, modes: str, result: str) -> None:
     dns.zones = records(example_com=f"p=reject; {modes}")
     by_spf = mail_from(author, spf=spf("pass", domain), sender=f'"a@b"@{domain}' if domain else "", helo=domain)
@@ -145,22 +121,9 @@ def test_the_name_of_the_client_counts_only_without_a_reverse_path(dns: DnsServe
     assert [report.findings[0].result for report in evaluate(dns, *messages)] == ["pass", "fail", "fail"]
 
 
-# RFC 9989 Appendix B.4: MAIL FROM and d= have passed.
-@pytest.mark.parametrize(
-    ("author", "sender", "signer", "spf_result", "dkim_result"),
-    [
-        ("example.com", "example.com", "signing.example.com", "pass", "pass"),
-        ("a.b.c.d.e.f.g.h.i.j.k.example.com", "example.com", "signing.example.com", "pass", "pass"),
-        ("giant.bank.example", "mail.giant.bank.example", "mail.mega.bank.example", "pass", "fail"),
-    ],
-)
+@pytest.mark.parametrize(("author", "sender", "signer", "spf_result", "dkim_result"), WALKS)
 def test_tree_walks(dns: DnsServer, author: str, sender: str, signer: str, spf_result: str, dkim_result: str) -> None:
-    dns.zones = records(
-        example_com="p=reject",
-        signing_example_com="p=none",
-        giant_bank_example="p=reject",
-        bank_example="p=none; psd=y",
-    )
+    dns.zones = WALKED
     by_spf = mail_from(author, spf=spf("pass", sender), sender=f"a@{sender}")
     by_dkim = mail_from(author, dkim=dkim(("pass", signer)))
     assert [report.findings[0].result for report in evaluate(dns, by_spf, by_dkim)] == [spf_result, dkim_result]
@@ -193,67 +156,9 @@ def test_one_question_is_enough_where_the_very_domain_is_authenticated(dns: DnsS
     assert dns.count() == 1
 
 
-ORGANIZATION = {"example_com": "p=reject; sp=quarantine; np=none"}
-
-
-@pytest.mark.parametrize(
-    ("author", "texts", "wanted"),
-    [
-        ("example.com", {"example_com": "p=none"}, "fail example.com none (fine)"),
-        ("example.com", {"example_com": "rua=mailto:a@example.com"}, "fail example.com none (fine)"),
-        ("example.com", {"example_com": "p=quarantine"}, "fail example.com quarantine (bad, junk at most)"),
-        ("example.com", {"example_com": "p=reject"}, "fail example.com reject (bad)"),
-        # t=y: one step milder
-        ("example.com", {"example_com": "p=reject; t=y"}, "fail example.com quarantine (bad, junk at most)"),
-        ("example.com", {"example_com": "p=quarantine; t=y"}, "fail example.com none (fine)"),
-        ("example.com", {"example_com": "p=none; t=y"}, "fail example.com none (fine)"),
-        # pct= is gone
-        ("example.com", {"example_com": "p=reject; pct=0"}, "fail example.com reject (bad)"),
-        # sp= and np= for what is below
-        ("example.com", ORGANIZATION, "fail example.com reject (bad)"),
-        ("there.example.com", ORGANIZATION, "fail there.example.com quarantine (bad, junk at most)"),
-        ("missing.example.com", ORGANIZATION, "fail missing.example.com none (fine)"),
-        ("below.missing.example.com", ORGANIZATION, "fail below.missing.example.com none (fine)"),
-        ("there.example.com", {"example_com": "p=none; np=reject"}, "fail there.example.com none (fine)"),
-        ("dangling.example.com", {"example_com": "p=none; np=reject"}, "fail dangling.example.com none (fine)"),
-        ("missing.example.com", {"example_com": "p=none; np=reject"}, "fail missing.example.com reject (bad)"),
-        ("missing.example.com", {"example_com": "p=none; np=reject; t=y"}, "fail missing.example.com quarantine"),
-        # its own record comes first, and then that of its organization, not one in the middle
-        ("a.b.example.com", {**ORGANIZATION, "a_b_example_com": "p=none"}, "fail a.b.example.com none (fine)"),
-        ("a.b.example.com", {"b_example_com": "p=none", "example_com": "p=reject"}, "fail a.b.example.com reject"),
-        (
-            "a.b.example.com",
-            {"b_example_com": "p=none; psd=n", "example_com": "p=reject"},
-            "fail a.b.example.com none",
-        ),
-        # public suffixes
-        ("other.bank.test", {"bank_test": "p=none; sp=reject; psd=y"}, "fail other.bank.test reject"),
-        ("other.bank.test", {"bank_test": "sp=reject; psd=y", "test": "psd=y"}, "fail other.bank.test reject"),
-        ("missing.bank.test", {"bank_test": "p=none; np=reject; psd=y"}, "fail missing.bank.test reject"),
-        ("bank.test", {"bank_test": "p=quarantine; sp=reject; psd=y"}, "fail bank.test quarantine"),
-        (
-            "other.bank.test",
-            {"bank_test": "p=reject; psd=y", "other_bank_test": "p=none"},
-            "fail other.bank.test none",
-        ),
-        # no record
-        ("example.com", {}, "none example.com (fine)"),
-        ("example.com", {"other_example_com": "p=reject"}, "none example.com (fine)"),
-        # records that are none, or broken
-        ("example.com", {"example_com": "p=refuse"}, "permerror example.com (fine)"),
-        ("a.example.com", {"example_com": "p=reject; sp=refuse"}, "permerror a.example.com (fine)"),
-        ("example.com", {"example_com": "p=refuse; rua=mailto:a@example.com"}, "fail example.com none (fine)"),
-        ("example.com", {"example_com": "p=reject;" + " " * 60_000}, "permerror example.com (fine)"),
-    ],
-)
+@pytest.mark.parametrize(("author", "texts", "wanted"), POLICIES)
 def test_policy(dns: DnsServer, author: str, texts: dict[str, str], wanted: str) -> None:
-    there = {
-        "there.example.com": {"A": ["192.0.2.1"]},
-        "dangling.example.com": {"CNAME": ["nowhere.example.net"]},
-        "x.b.example.com": {"A": ["192.0.2.1"]},
-        "other.bank.test": {"MX": ["10 mx.bank.test"]},
-    }
-    dns.zones = {**records(**texts), **there}
+    dns.zones = {**records(**texts), **THERE}
     (report,) = evaluate(dns, mail_from(author))
     assert said(report).startswith(wanted)
 
@@ -396,74 +301,9 @@ def test_an_intact_arc_chain_is_told_and_changes_nothing(dns: DnsServer) -> None
     assert not passed.findings[0].reason
 
 
-SEVERAL = "there are several domains in From"
-
-
-def hosts(count: int) -> bytes:
-    return b", ".join(b"a@%d.example" % number for number in range(count))
-
-
-# Each with a signature of example.com that passes; example.com wants p=reject, soft.example p=quarantine.
-@pytest.mark.parametrize(
-    ("header", "wanted", "reason"),
-    [
-        (b"From: a@example.com\r\n", "pass example.com reject (fine)", ""),
-        (b"from :\r\n\t(a) Name\r\n <a@\r\n example.com>\r\n", "pass example.com reject (fine)", ""),
-        (b'From: "x@example.net" <a@example.com>\r\n', "pass example.com reject (fine)", ""),
-        (b"From: a@example.com, b@EXAMPLE.com\r\n", "pass example.com reject (fine)", ""),
-        (b"From: Group: a@example.com;\r\n", "pass example.com reject (fine)", ""),
-        (b"From: root, a@example.com\r\n", "pass example.com reject (fine)", ""),
-        (b"X-From: a@example.net\r\nFrom: a@example.com\r\n", "pass example.com reject (fine)", ""),
-        (b"X: y\r\n From: a@example.net\r\nFrom: a@example.com\r\n", "pass example.com reject (fine)", ""),
-        (b"From a@example.net\r\nFrom: a@example.com\r\n", "pass example.com reject (fine)", ""),
-        # no author
-        (b"Subject: x\r\n", "permerror (fine)", "there is no From field"),
-        (b"", "permerror (fine)", "there is no From field"),
-        (b"From:\r\n", "permerror (fine)", "there is no domain in From"),
-        (b"From: root\r\n", "permerror (fine)", "there is no domain in From"),
-        (b"From: <>\r\n", "permerror (fine)", "there is no domain in From"),
-        (b"From: Undisclosed: ;\r\n", "permerror (fine)", "there is no domain in From"),
-        (b"From: a@\r\n", "permerror (fine)", "there is no domain in From"),
-        (b"From: \xff\xfe@(\r\n", "permerror (fine)", "there is no domain in From"),
-        # domains that cannot be
-        (b"From: a@[192.0.2.1]\r\n", "permerror (fine)", "the domain in From cannot exist"),
-        (b"From: a@example..com\r\n", "permerror (fine)", "the domain in From cannot exist"),
-        (b"From: a@\xff.com\r\n", "permerror (fine)", "the domain in From cannot exist"),
-        (b"From: a@" + b"a" * 64 + b".com\r\n", "permerror (fine)", "the domain in From cannot exist"),
-        (b"From: a@" + b"a." * 200 + b"com\r\n", "permerror (fine)", "the domain in From cannot exist"),
-        (b"From: a@example.com, b@example..com\r\n", "permerror (fine)", "the domain in From cannot exist"),
-        # several
-        (b"From: a@example.com\r\nFrom: a@example.com\r\n", "permerror (fine)", "there are several From fields"),
-        (b"From: a@example.com\r\nFROM :\r\n", "permerror (fine)", "there are several From fields"),
-        (b"From: a@example.com, b@nobody.example\r\n", "permerror (fine)", SEVERAL),
-        (
-            b"From: a@example.com\r\nSubject: x\r\nFrom: b@soft.example\r\n",
-            "fail soft.example quarantine (bad, junk at most)",
-            "there are several From fields",
-        ),
-        (b"From: a@soft.example, b@hard.example\r\n", "fail hard.example reject (bad)", SEVERAL),
-        (b"From: b@dead.example, a@example.com\r\n", "temperror dead.example (failed)", "DNS does not tell"),
-        (b"From: b@dead.example, a@hard.example\r\n", "fail hard.example reject (bad)", SEVERAL),
-        # too many
-        (b"From: " + hosts(MOST_AUTHORS) + b"\r\n", "permerror (fine)", SEVERAL),
-        (
-            b"From: " + hosts(MOST_AUTHORS + 1) + b"\r\n",
-            "permerror (bad, junk at most)",
-            "there are too many authors in From",
-        ),
-        (
-            b"From: a@example.com\r\n" * (MOST_AUTHORS + 1),
-            "permerror (bad, junk at most)",
-            "there are too many authors in From",
-        ),
-        (b"From: " + hosts(20_000) + b"\r\n", "permerror (bad, junk at most)", "there are too many authors in From"),
-    ],
-)
+@pytest.mark.parametrize(("header", "wanted", "reason"), AUTHORS)
 def test_authors(dns: DnsServer, header: bytes, wanted: str, reason: str) -> None:
-    dns.zones = {
-        **records(example_com="p=reject", soft_example="p=quarantine", hard_example="p=reject"),
-        "_dmarc.dead.example": SERVFAIL,
-    }
+    dns.zones = AUTHORS_ZONES
     (report,) = evaluate(dns, examined(header, dkim=dkim(("pass", "example.com"))))
     assert said(report) == wanted
     assert report.findings[0].reason == reason

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tempmaild.checks.mail import Examined, Mail
-from tempmaild.checks.pipeline import Pipeline, Timed, decide, failed
+from tempmaild.checks.pipeline import Check, Pipeline, Timed, decide, failed
 from tempmaild.core.checking import Checking, override
 from tempmaild.core.verdict import Finding, Refusal, Removal, Report
 from tempmaild.log import get_log
@@ -50,7 +50,7 @@ class Breaks:
         raise ValueError(examined)
 
 
-def pipeline(checks: Mapping[str, object], *, each: float = 30.0, together: float = 30.0) -> Pipeline:
+def pipeline(checks: Mapping[str, Check], *, each: float = 30.0, together: float = 30.0) -> Pipeline:
     return Pipeline({name: Timed(check, each) for name, check in checks.items()}, HOST, together, get_log("checks"))
 
 
@@ -65,7 +65,7 @@ class TestReports:
         assert dmarc.saw == {"spf": PASS}
 
     def test_of_a_check_that_is_switched_off_are_none(self) -> None:
-        checks = {"spf": Says(PASS), "dmarc": Breaks()}
+        checks: dict[str, Check] = {"spf": Says(PASS), "dmarc": Breaks()}
         message = mail({"dmarc": {"enabled": False}, "spf": {"enabled": True}})
         assert asyncio.run(pipeline(checks).reports(message)) == {"spf": PASS}
 

@@ -6,7 +6,6 @@ import asyncio
 import re
 from email import message_from_bytes
 from poplib import POP3_SSL
-from smtplib import SMTP
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,10 +17,10 @@ from tempmaild.core.checking import Checking
 from tests.checks.spf_suite import COUNT, FILE, Case, cases
 from tests.daemon import HOST, start_daemon
 from tests.dns_server import SERVFAIL, DnsServer
+from tests.integration.mail_road import BALANCER, ProxiedClient
 from tests.needs import missing
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Iterator
 
     from tempmaild.core.verdict import Report
@@ -32,8 +31,6 @@ each_case = pytest.mark.parametrize("case", CASES, ids=[case.name for case in CA
 
 UNSAYABLE = frozenset({"emptylabel", "nolocalpart", "invalid-domain-long-via-macro", "invalid-hello-macro"})
 """Cases whose HELO or MAIL is against the grammar of SMTP (RFC 5321 §4.1.2): such mail never comes to be checked."""
-BALANCER = "127.0.0.2"
-"""Not our usual address, so that a mailbox can be read without a PROXY header."""
 MESSAGE = b"From: a@box.test\r\nTo: b@box.test\r\nSubject: SPF\r\n\r\nHello.\r\n"
 
 
@@ -79,20 +76,6 @@ def test_the_check_gives_the_result(case: Case, names: DnsServer) -> None:
 
 
 # From end to end
-
-
-class ProxiedClient(SMTP):
-    """A client for which a load balancer speaks."""
-
-    def __init__(self, port: int, address: str) -> None:
-        family, here = ("TCP6", "::1") if ":" in address else ("TCP4", HOST)
-        self._header = f"PROXY {family} {address} {here} 4000 25\r\n".encode()
-        super().__init__(HOST, port, timeout=30, source_address=(BALANCER, 0))
-
-    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-        connected: socket.socket = super()._get_socket(host, port, timeout)  # type: ignore[misc]
-        connected.sendall(self._header)
-        return connected
 
 
 class House:

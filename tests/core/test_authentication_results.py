@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import email
-import email.policy
 import re
 import time
-from typing import Any
 
-import authres
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tempmaild.core.authentication_results import (
-    LONGEST_HEAD,
     LONGEST_VALUE,
     MOST_FIELDS,
     claims,
@@ -23,33 +19,8 @@ from tempmaild.core.authentication_results import (
 )
 from tempmaild.core.lines import with_crlf
 from tempmaild.core.verdict import Finding
-
-OURS = "mx.box.example"
-
-
-def read(written: bytes) -> Any:
-    """Read a field with Python's email package and authres."""
-    message = email.message_from_bytes(written + b"\r\nbody\r\n", policy=email.policy.default)
-    assert message.keys() == ["Authentication-Results"]
-    (value,) = message.get_all("Authentication-Results", [])
-    return authres.AuthenticationResultsHeader.parse(f"Authentication-Results: {value}")
-
-
-def unescaped(text: str) -> str:
-    # authres leaves the backslashes of quoted pairs, and the ends of folded lines.
-    return re.sub(r"\\(.)", r"\1", text)
-
-
-def told(header: Any) -> list[tuple[str, str, str, dict[str, str]]]:
-    return [
-        (
-            result.method,
-            result.result,
-            unescaped(result.reason or ""),
-            {f"{each.type}.{each.name}": unescaped(each.value) for each in result.properties},
-        )
-        for result in header.results
-    ]
+from tests.core.claims import CLAIMS, OURS
+from tests.core.results_reader import read, told
 
 
 # RFC 8601 Appendix B, as written by us
@@ -239,63 +210,6 @@ def readable_findings(draw: st.DrawFn) -> Finding:
 def test_others_read_what_was_written(findings: list[Finding]) -> None:
     wanted = [(each.method, each.result, each.reason, dict(each.properties)) for each in findings]
     assert told(read(field(OURS, findings))) == wanted
-
-
-CLAIMS = [
-    # RFC 8601 Appendix B.7
-    (
-        b" mx.box.example (foobar) 1 (baz);\r\n dkim (Because I like it) / 1 (One yay) = (wait for it) fail",
-        True,
-    ),
-    (b" mx.box.example; none", True),
-    (b"mx.box.example;none", True),
-    (b" mx.box.example", True),
-    (b" mx.box.example 1; dkim=pass", True),
-    (b" mx.box.example 27; dkim=pass", True),
-    (b" mx.box.example 1 (x) ; dkim=pass", True),
-    (b" MX.Box.EXAMPLE; dkim=pass", True),
-    (b" mx.box.example.; dkim=pass", True),
-    (b" mx.box.example..; dkim=pass", True),
-    (b"\r\n mx.box.example\r\n ;\r\n dkim=pass", True),
-    (b"\r\n\t\r\n mx.box.example; dkim=pass", True),
-    (b" mx.box.\r\n example; dkim=pass", True),
-    (b" (a comment) mx.box.example; dkim=pass", True),
-    (b" (a (nested; \\) one)) (another)mx.box.example(third); dkim=pass", True),
-    (b' ("a comment) mx.box.example (") other.example;', True),
-    (b" mx(x).box(y).(z)example; dkim=pass", True),
-    (b' "mx.box.example"; dkim=pass', True),
-    (b' "mx.b\\ox.example" 1; dkim=pass', True),
-    (b' "mx".box."example"; dkim=pass', True),
-    (b' "mx.box.example; dkim=pass', True),
-    (b' " mx.box.example "; dkim=pass', True),
-    (b" mx . box . example 1; dkim=pass", True),
-    (b" mx\0.box.exa\x01mple; dkim=pass", True),
-    ("\uff4dx\u3002box.ex\u00adample; dkim=pass".encode(), True),
-    (b" =?utf-8?q?mx=2Ebox=2Eexample?=; dkim=pass", True),
-    (b" (=?utf-8?q?=29_mx=2Ebox=2Eexample=3B_=28?=) other.example; dkim=pass", True),
-    # nobody's
-    (b"", True),
-    (b" ", True),
-    (b"; dkim=pass", True),
-    (b" dkim=pass header.d=bank.example", True),
-    (b" (an open comment; other.example; dkim=pass", True),
-    (b' "" 1; dkim=pass', True),
-    (b" ." + b"; dkim=pass", True),
-    (b"(" + b"x" * LONGEST_HEAD + b") other.example; dkim=pass", True),
-    # somebody else's
-    (b" other.example; dkim=pass", False),
-    (b" example; none", False),
-    (b" box.example 1; none", False),
-    (b" a.mx.box.example; none", False),
-    (b" mx.box.example.org; none", False),
-    (b" mx-box.example; none", False),
-    (b" other.example; x=mx.box.example; mx.box.example; none", False),
-    (b" (mx.box.example;) other.example; none", False),
-    (b" other.example (mx.box.example); none", False),
-    (b' "other; mx.box.example"; none', False),
-    (b" \xff\xfe\x80; none", False),
-    (b" (=?utf-8?q?x?=) other.example; none", False),
-]
 
 
 @pytest.mark.parametrize(("value", "claimed"), CLAIMS)

@@ -241,6 +241,12 @@ A = b"\xc0\x0c"
         ("TXT", [record(A, 16, b"\3abcd")]),
         ("MX", [record(A, 15, b"\0")]),
         ("MX", [record(A, 15, b"\0\1" + A + b"\0")]),
+        ("SRV", [record(A, 33, b"\0\1\0\2\0")]),
+        ("SRV", [record(A, 33, b"\0\1\0\2\0\3\1b")]),
+        ("CAA", [record(A, 257, b"")]),
+        ("CAA", [record(A, 257, b"\0\0ca")]),
+        ("CAA", [record(A, 257, b"\0\5issu")]),
+        ("CAA", [record(A, 257, b"\0\5is-ue;")]),
         ("PTR", [record(A, 12, b"\1b")]),
         ("PTR", [record(A, 12, b"\1b\0\0")]),
         ("PTR", [record(A, 12, b"\x41b\0")]),
@@ -324,3 +330,18 @@ def absolute_text(name: dns.name.Name) -> str:
     """As zone files have it, with the octets that have a meaning there written as numbers, in small letters."""
     labels = [label.decode().replace("\\", "\\092").replace(" ", "\\032") for label in name.labels[:-1]]
     return ".".join(labels).lower()
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "value"),
+    [
+        ("SRV", "10 5 993 Mail.X.", "10 5 993 mail.x."),
+        ("SRV", "0 0 0 .", "0 0 0 ."),
+        ("CAA", '0 issue "ca.x; account=1"', '0 issue "ca.x; account=1"'),
+        ("CAA", '128 ISSUEwild ";"', '128 issuewild ";"'),
+        ("CAA", '0 issue ""', '0 issue ""'),
+        ("CAA", '0 iodef "a\\"b\\\\\\255"', '0 iodef "a\\034b\\092\\255"'),
+    ],
+)
+def test_services_and_authorities(kind: str, text: str, value: str) -> None:
+    assert read(response("a.x", kind, ("a.x", 60, kind, text))) == Reply(known=True, values=(value,), ttl=60)

@@ -93,7 +93,9 @@ class TestAMessage:
         assert flags(house, "INBOX") == [["$HasAttachment", "spf-fail"]]
         inbox = run(house.appliance.logins.login(ME, house.accounts[ME].secret))
         folder = run(inbox.folder("INBOX"))
-        assert run(inbox.summaries(folder.id, [1]))[1].findings == (finding,)
+        summary = run(inbox.summaries(folder.id, [1]))[1]
+        assert summary
+        assert summary.findings == (finding,)
 
     def test_goes_into_junk(self, house: House, examiner: Examiner) -> None:
         examiner.verdict = Verdict("junk", "dmarc", keywords=("$Junk",))
@@ -130,6 +132,13 @@ class TestAMessage:
         send(house.connect_to_data())
         run(statistics.flush())
         assert run(statistics.totals(60)) == {"refuse": 1, "refuse/clamav": 1}
+
+
+def test_nobody_speaks_in_our_name_where_nothing_is_checked(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    assert send(house.connect_to_data(), b"Authentication-Results: mx.box.test; dkim=pass\r\n" + MESSAGE) == OK
+    assert house.contents() == [MESSAGE]
+    house.appliance.close()
 
 
 class TestRecipients:
