@@ -22,14 +22,20 @@ from tempmaild.service.delivery import Deliveries
 from tempmaild.service.directory import Directory
 from tempmaild.service.domains import Domains
 from tempmaild.service.lifetimes import Lifetimes
+from tempmaild.service.limit_use import LimitUse
 from tempmaild.service.limits import Limiter, Limits
 from tempmaild.service.logins import Logins
+from tempmaild.service.mailbox_list import MailboxList
 from tempmaild.service.mailboxes import Mailboxes
 from tempmaild.service.meter import Meter
+from tempmaild.service.open_mail import OpenMail
 from tempmaild.service.passwords import Passwords
+from tempmaild.service.people import People
+from tempmaild.service.profiles import Profiles
 from tempmaild.service.receipts import Receipts
 from tempmaild.service.room import Room
 from tempmaild.service.schedules import Schedules
+from tempmaild.service.sign_ins import SignIns
 from tempmaild.service.statistics import Statistics
 from tempmaild.service.sweep import Sweep
 from tempmaild.service.unlocking import Unlocker
@@ -37,10 +43,14 @@ from tempmaild.store.access import Immediate
 from tempmaild.store.audit import AuditLog
 from tempmaild.store.backup import RESTORED, FinishRestore
 from tempmaild.store.block_rules import BlockRuleQueries
+from tempmaild.store.domains import DomainQueries
 from tempmaild.store.limits import LimitQueries
+from tempmaild.store.mailbox_list import MailboxListQueries
 from tempmaild.store.opening import open_database
+from tempmaild.store.people import PersonQueries
 from tempmaild.store.queries import Queries
 from tempmaild.store.schedules import ScheduleQueries
+from tempmaild.store.sign_ins import SignInQueries
 from tempmaild.store.statistics import StatisticQueries
 from tempmaild.store.vault import open_vault
 from tempmaild.store.writer import commit
@@ -71,6 +81,8 @@ class Appliance:
     directory: Directory
     domains: Domains
     mailboxes: Mailboxes
+    mailbox_list: MailboxList
+    open_mail: OpenMail
     lifetimes: Lifetimes
     statistics: Statistics
     checks: Checks
@@ -81,8 +93,12 @@ class Appliance:
     bans: Bans
     block_rules: BlockRules
     limiter: Limiter
+    limit_use: LimitUse
     sweep: Sweep
     schedules: Schedules
+    people: People
+    profiles: Profiles
+    sign_ins: SignIns
 
 
 def open_appliance(
@@ -126,6 +142,8 @@ def open_appliance(
     mailboxes = Mailboxes(access, queries, directory, clock, secrets.token_bytes, settings.mailbox.quarantine_seconds)
     statistics = Statistics(access, StatisticQueries(handle), clock)
     block_rules = BlockRules(access, BlockRuleQueries(handle), hub, clock)
+    people, random, list_queries = PersonQueries(handle), secrets.token_bytes, MailboxListQueries(handle)
+    sign_ins = SignIns(access, SignInQueries(handle), people, clock, random, limiter, settings.admin)
     return Appliance(
         now=clock,
         clock=Clock(access, queries, hub, keeper, log.get_log("clock")),
@@ -134,8 +152,10 @@ def open_appliance(
         handle=handle,
         hub=hub,
         directory=directory,
-        domains=Domains(access, queries, directory),
+        domains=Domains(access, queries, DomainQueries(handle), directory),
         mailboxes=mailboxes,
+        mailbox_list=MailboxList(access, queries, list_queries, mailboxes, clock),
+        open_mail=OpenMail(access, queries, list_queries, clock),
         lifetimes=Lifetimes(access, mailboxes),
         block_rules=block_rules,
         statistics=statistics,
@@ -146,8 +166,12 @@ def open_appliance(
         limits=Limits(access, limit_queries),
         bans=Bans(access, limit_queries, clock),
         limiter=limiter,
+        limit_use=LimitUse(access, limit_queries, limiter, meter, clock),
         sweep=Sweep(access, queries, mailboxes, clock, settings.sqlite_path, log.get_log("sweep")),
         schedules=Schedules(access, queries, ScheduleQueries(handle), mailboxes, clock, settings.mailbox.operator),
+        people=People(access, people, clock, random),
+        profiles=Profiles(access, people, sign_ins, clock, random, settings.host.name),
+        sign_ins=sign_ins,
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import gc
 import os
 import resource
@@ -18,7 +17,6 @@ from twisted.logger import LogLevel, formatEvent, globalLogBeginner
 from tempmaild import log
 from tempmaild.allocator import keep_freed_memory
 from tempmaild.appliance import open_appliance
-from tempmaild.errors import StoreFailed
 from tempmaild.imap import server as imap
 from tempmaild.in_checks import CheckingProcesses, ChecksUnusable
 from tempmaild.in_process import WriterProcess
@@ -37,12 +35,12 @@ from tempmaild.pop3 import server as pop3
 from tempmaild.settings import SettingsError, load
 from tempmaild.smtp import server as smtp
 from tempmaild.smtp.session import Services
+from tempmaild.store.disk import lock_state
 from tempmaild.store.writer import Configuration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
-    from typing import TextIO
 
     from twisted.logger import LogEvent
 
@@ -74,12 +72,13 @@ class Daemon:
         self._memory = Memory(settings.limits.memory_bytes)
         self._gate = Gate(_gate_rules(settings))
         self._listeners = Listeners(reactor, self._log)
-        self._state_lock = _lock_state(settings.host.state)
+        self._state_lock = lock_state(settings.host.state)
         checks_log = log.get_log("checks")
         self._checks = CheckingProcesses(reactor, settings, checks_log) if settings.checks.enabled else None
         self._appliance = open_appliance(settings, self._make_access, examiner=self._checks)
         self._schedules = ScheduleJobs(reactor, self._appliance, time.time, log.get_log("schedules"))
         self._statistics = StatisticsJob(reactor, self._appliance.statistics, log.get_log("statistics"))
+        self._limit_use = StatisticsJob(reactor, self._appliance.limit_use, log.get_log("limits"))
         self._sweep = SweepJob(reactor, self._appliance, log.get_log("sweep"))
         self._services = self._make_services(settings)
 
@@ -156,6 +155,7 @@ class Daemon:
         self._sweep.start()
         self._schedules.start()
         self._statistics.start()
+        self._limit_use.start()
         self._reactor.addSystemEventTrigger("before", "shutdown", lambda: Deferred.fromCoroutine(self._stop()))
         signal.signal(signal.SIGHUP, lambda *_: self._reactor.callFromThread(self.reload))
         if self._notifier.watchdog_interval:
@@ -223,6 +223,7 @@ class Daemon:
         if self._checks:
             await self._checks.stop()
         await self._statistics.stop()
+        await self._limit_use.stop()
         await self._access.stop()
         self._appliance.handle.close()
         self._log.info("stopped")
@@ -283,23 +284,6 @@ def _gate_rules(settings: Settings) -> GateRules:
         limits.ipv6_prefix,
         limits.trusted_networks,
     )
-
-
-def _lock_state(state: Path) -> TextIO:
-    """Make sure that no other daemon works on this state folder, as long as the file stays open.
-
-    Raises:
-        StoreFailed: one does, or the folder cannot be used.
-    """
-    try:
-        state.mkdir(mode=0o750, parents=True, exist_ok=True)
-        lock = (state / "daemon.lock").open("w")
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise StoreFailed(f"another tempmaild runs on {state}") from None
-    except OSError as error:
-        raise StoreFailed(f"cannot use {state}: {error}") from error
-    return lock
 
 
 def _allow_many_files() -> None:

@@ -114,6 +114,26 @@ class NoSuchReceipt(TempmaildError):
     """There is no receipt of this id: its mailbox exists, or there never was one."""
 
 
+class NoSuchPerson(TempmaildError):
+    """Nobody of this name operates the host."""
+
+
+class PersonExists(TempmaildError):
+    """Somebody of this name operates the host already."""
+
+
+class LastOwner(TempmaildError):
+    """Without this owner there would be none who can sign in."""
+
+
+class NoSuchInvitation(TempmaildError):
+    """The invitation was used or withdrawn, is too old, or never was one."""
+
+
+class NoSuchSession(TempmaildError):
+    """Nobody is signed in by this any more."""
+
+
 class MailboxGone(TempmaildError):
     """The mailbox of this very login has expired or was destroyed meanwhile."""
 

@@ -80,6 +80,11 @@ The operator's mailbox is {address}: it gets the mail for postmaster, abuse and 
   its password, shown only now: {secret}
 """
 
+_CONSOLE = """\
+The console, in another terminal: {command} --config {config}
+  its first owner chooses name and password here, once: {link}
+"""
+
 
 def prepare(state: Path) -> None:
     """Make the state folder with settings and a certificate, where they are missing."""
@@ -108,6 +113,14 @@ def add_operator(appliance: Appliance) -> str | None:
         return None
 
 
+def invite_owner(appliance: Appliance, url: str) -> str | None:
+    """Make a link by which the first owner gets into the console at this address; None when somebody is there."""
+    if _at_once(appliance.people.list_all()):
+        return None
+    invited = _at_once(appliance.people.invite("owner", note="the first owner", actor="host"))
+    return f"{url.rstrip('/')}/invitation/{invited.token}"
+
+
 def _at_once(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine that never has to wait, as the store is asked in this thread."""
     try:
@@ -118,15 +131,20 @@ def _at_once(coroutine: Coroutine[Any, Any, T]) -> T:
     raise AssertionError("it waits")
 
 
-def welcome(config: Path, settings: Settings, secret: str | None = None) -> str:
+def welcome(config: Path, settings: Settings, secret: str | None = None, link: str | None = None) -> str:
     """Say what is there and what can be done with it.
 
     Args:
         secret: of the operator's mailbox when it has just been made.
+        link: for the first owner, while there is none.
     """
     state = settings.host.state
     text = _WELCOME.format(domain=DOMAIN, config=config.resolve(), state=state, command=".venv/bin/tempmaild")
-    return f"{text}\n{_OPERATOR.format(address=OPERATOR, secret=secret)}" if secret else text
+    if secret:
+        text += "\n" + _OPERATOR.format(address=OPERATOR, secret=secret)
+    if link:
+        text += "\n" + _CONSOLE.format(command=".venv/bin/tempmaild-admin", config=config.resolve(), link=link)
+    return text
 
 
 def make_certificate(certificate: Path, key: Path, now: datetime) -> None:

@@ -94,7 +94,7 @@ def test_plain_lists_are_imported(tempmaild: House, monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("example.org", "line 2: line: it is no JSON object; for a list of plain names say --kind"),
+        ("example.org", "line 2: line: it is no JSON object; for a list of plain names say their kind"),
         ("{", "line 2: line: it is no JSON object"),
         ("[" * 5000, "line 2: line: it is no JSON object"),
         ('{"a":' * 5000, "line 2: line: it is no JSON object"),

@@ -163,6 +163,39 @@ class TestBackup:
             {"with_keys": True},
         ]
 
+    def test_of_a_folder_is_kept_for_a_time(self, with_domain: House, tmp_path: Path) -> None:
+        folder = tmp_path / "backups"
+        folder.mkdir()
+        old = [folder / f"tempmaild-2020010{day}T000000Z.db" for day in (1, 2)]
+        for path in old:
+            path.touch()
+        printed = with_domain.done("backup", "--folder", str(folder), "--keep", "7d")
+        (new,) = folder.iterdir()
+        assert printed == "\n".join(
+            [f"{new} written, without the keys of sealed mailboxes", *(f"{path} removed" for path in old), ""]
+        )
+
+    def test_goes_to_a_file_or_to_a_folder(self, with_domain: House, tmp_path: Path) -> None:
+        name = str(tmp_path / "a")
+        assert "name either" in with_domain.refused("backup")
+        assert "name either" in with_domain.refused("backup", name, "--folder", name)
+        assert "for --folder alone" in with_domain.refused("backup", name, "--keep", "7d")
+        (tmp_path / "file").touch()
+        assert "cannot make" in with_domain.refused("backup", "--folder", str(tmp_path / "file" / "folder"))
+
+    def test_is_gone_back_to(self, with_domain: House, tmp_path: Path) -> None:
+        target = tmp_path / "backup.db"
+        with_domain.done("mailbox", "create", "joe@box.test")
+        with_domain.done("mailbox", "create", "ann@box.test")
+        with_domain.done("backup", str(target))
+        with_domain.done("mailbox", "destroy", "joe@box.test")
+        with_domain.done("mailbox", "create", "eve@box.test")
+        printed = with_domain.done("restore", str(target))
+        assert f"{target} restored; 1 mailboxes that have ended since were destroyed again\n" in printed
+        assert "before-restore.db for a day" in printed
+        assert [box["address"] for box in with_domain.objects("mailbox", "list")] == ["ann@box.test"]
+        assert "no such file" in with_domain.refused("restore", str(tmp_path / "missing"))
+
     def test_of_postgresql_is_its_own_business(self, tempmaild: House, postgres_url: str, tmp_path: Path) -> None:
         with tempmaild.config.open("a") as config:
             config.write(f"[store]\nurl = {json.dumps(postgres_url)}\n")
@@ -173,3 +206,4 @@ class TestBackup:
         assert words == ["pg_dump", "--format=custom", "--exclude-schema=keys", f"--file={target}"]
         psycopg.connect(url).close()
         assert not target.exists()
+        assert "docs/proof.md" in tempmaild.refused("restore", str(target))

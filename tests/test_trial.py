@@ -64,6 +64,20 @@ def test_makes_the_operators_mailbox_once(tmp_path: Path) -> None:
     assert trial.OPERATOR not in trial.welcome(tmp_path / "tempmaild.toml", settings)
 
 
+def test_invites_the_first_owner_until_there_is_one(tmp_path: Path) -> None:
+    trial.prepare(tmp_path)
+    settings = load(tmp_path / "tempmaild.toml", {})
+    appliance = open_appliance(settings)
+    with closing(appliance.handle):
+        link = trial.invite_owner(appliance, settings.admin.url)
+        assert link
+        assert link in trial.welcome(tmp_path / "tempmaild.toml", settings, None, link)
+        url, _, token = link.rpartition("/")
+        assert url == "http://127.0.0.1:8025/invitation"
+        assert run(appliance.people.accept(token, "ann", "nine lives of tea")).role == "owner"
+        assert trial.invite_owner(appliance, settings.admin.url) is None
+
+
 def test_the_certificate_can_be_used(tmp_path: Path) -> None:
     certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
     now = datetime.now(UTC)

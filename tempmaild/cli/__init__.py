@@ -23,13 +23,15 @@ from tempmaild.cli import (
     host,
     limits,
     mailboxes,
+    people,
     receipts,
     schedules,
+    setup,
     statistics,
 )
 from tempmaild.cli.calls import Call
 from tempmaild.errors import TempmaildError
-from tempmaild.settings import SettingsError, load
+from tempmaild.settings import Settings, SettingsError, load
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -46,6 +48,7 @@ _GROUPS = (
     ("limit", "How much clients may do in a time.", limits),
     ("ban", "Networks that are turned away.", bans),
     ("block", "Senders and clients whose mail is refused, junk, or always taken.", block_rules),
+    ("operator", "People who may sign in to the console.", people),
     ("audit", "What was done to mailboxes and settings.", audit),
     ("receipt", "Proofs that mailboxes were destroyed.", receipts),
 )
@@ -59,7 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     config = getattr(options, "config", None) or os.environ.get("TEMPMAILD_CONFIG")
     config = Path(config) if config else None
     try:
-        options.run(Call(load(config, os.environ), config, options))
+        settings = load(config, os.environ) if getattr(options, "needs_settings", True) else Settings()
+        options.run(Call(settings, config, options))
     except SettingsError as error:
         print(error, file=sys.stderr)
         sys.exit(_UNUSABLE)
@@ -89,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
         return command
 
     host.add_commands(partial(add, commands))
+    setup.add_commands(partial(add, commands))
     backup.add_commands(partial(add, commands))
     receipts.add_host_commands(partial(add, commands))
     client_config.add_commands(partial(add, commands))

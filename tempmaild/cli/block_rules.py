@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, get_args
 
@@ -16,23 +16,18 @@ from tempmaild.cli.calls import (
     duration,
     iso,
     json_option,
-    moment,
     print_json,
     with_appliance,
 )
 from tempmaild.core.block_rule import Action, BlockRule, Kind
+from tempmaild.core.list_file import line_of_rule, read_list, rule_of_line
 from tempmaild.errors import InvalidValue
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import argparse
     from contextlib import AbstractContextManager
 
     from tempmaild.appliance import Appliance
-
-_FIELDS = ("kind", "subject", "action", "domain", "note", "until")
-"""What a rule is written with, so that it can be read again."""
-_MOST_PROBLEMS = 20
-"""Lines of a file that are complained of at once."""
 
 
 @with_appliance
@@ -55,7 +50,7 @@ async def _remove(appliance: Appliance, call: Call) -> None:
 async def _list(appliance: Appliance, call: Call) -> None:
     for rule in await appliance.block_rules.list_all():
         if call.options.json:
-            print_json(_as_object(rule) | {"created_at": iso(rule.created_at)})
+            print_json(json.loads(line_of_rule(rule)) | {"created_at": iso(rule.created_at)})
         else:
             print(_in_words(rule))
 
@@ -63,23 +58,15 @@ async def _list(appliance: Appliance, call: Call) -> None:
 @with_appliance
 async def _export(appliance: Appliance, _: Call) -> None:
     for rule in await appliance.block_rules.list_all():
-        print_json(_as_object(rule))
+        print(line_of_rule(rule), flush=True)
 
 
 @with_appliance
 async def _import(appliance: Appliance, call: Call) -> None:
-    rules: list[BlockRule] = []
-    problems = []
-    with _opened(call.options.file) as lines:
-        for number, line in enumerate(lines, 1):
-            try:
-                rules += _rules_in(line.strip(), call.options)
-            except InvalidValue as error:
-                problems.append(f"line {number}: {error}")
-                if len(problems) == _MOST_PROBLEMS:
-                    break
-    if problems:
-        raise InvalidValue(str(call.options.file), "; ".join(problems))
+    options = call.options
+    usual = BlockRule(options.kind, "", options.action, options.domain) if options.kind else None
+    with _opened(options.file) as lines:
+        rules = read_list(lines, partial(rule_of_line, usual=usual), str(options.file))
     kept = await appliance.block_rules.add(rules, OPERATOR)
     print(f"{len(kept)} rules imported")
 
@@ -91,46 +78,6 @@ def _opened(path: Path) -> AbstractContextManager[TextIO]:
         return path.open(encoding="utf-8", errors="replace")
     except OSError as error:
         raise InvalidValue("file", str(error)) from None
-
-
-def _rules_in(line: str, options: argparse.Namespace) -> Iterator[BlockRule]:
-    """Read a line of a file: a rule as JSON, or whom a rule of the kind and action of the options is about.
-
-    Raises:
-        InvalidValue: it is neither.
-    """
-    if not line or line.startswith("#"):
-        return
-    if line.startswith("{"):
-        rule = _rule_in_json(line)
-    elif options.kind:
-        rule = BlockRule(options.kind, line, options.action, options.domain)
-    else:
-        raise InvalidValue("line", "it is no JSON object; for a list of plain names say --kind")
-    yield rule.normalised()
-
-
-def _rule_in_json(line: str) -> BlockRule:
-    try:
-        fields: dict[str, Any] = json.loads(line)
-    except (ValueError, RecursionError):
-        raise InvalidValue("line", "it is no JSON object") from None
-    unknown = fields.keys() - {*_FIELDS, "created_at"}
-    if unknown or not {"kind", "subject"} <= fields.keys():
-        raise InvalidValue("line", f"a rule has kind and subject, and perhaps others of: {', '.join(_FIELDS)}")
-    if not all(isinstance(value, str) for value in fields.values()):
-        raise InvalidValue("line", "all values are text in quotes")
-    try:
-        until = moment(fields["until"]) if fields.get("until") else 0
-    except argparse.ArgumentTypeError as error:
-        raise InvalidValue("until", str(error)) from None
-    texts = {name: fields[name] for name in _FIELDS if name in fields and name != "until"}
-    return BlockRule(**texts, until=until)
-
-
-def _as_object(rule: BlockRule) -> dict[str, str]:
-    fields = {name: getattr(rule, name) for name in _FIELDS}
-    return fields | {"until": iso(rule.until) if rule.until else ""}
 
 
 def _in_words(rule: BlockRule) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from tempmaild.appliance import open_appliance
+from tempmaild.core import iso_time
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -57,7 +57,7 @@ def print_json(value: dict[str, Any]) -> None:
 
 def iso(seconds: int) -> str:
     """Write UTC epoch seconds for people and programs."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return iso_time.iso(seconds)
 
 
 def json_option(parser: argparse.ArgumentParser) -> None:
@@ -72,10 +72,9 @@ def moment(text: str) -> int:
         argparse.ArgumentTypeError: it is none.
     """
     try:
-        value = datetime.fromisoformat(text)
-        return int((value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp())
-    except (ValueError, OverflowError):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a time such as 2030-01-31T12:00:00Z") from None
+        return iso_time.parse_iso(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def duration(text: str) -> int:

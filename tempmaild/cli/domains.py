@@ -13,7 +13,7 @@ from tempmaild.cli.lifetimes import ABSENT, given, in_words, lifetime_of, lifeti
 from tempmaild.core.address import readable
 from tempmaild.core.naming import Style
 from tempmaild.core.policy import Kind, Policy
-from tempmaild.settings.values import parse_size, size_text
+from tempmaild.settings.values import parse_size, size_text, toml
 
 if TYPE_CHECKING:
     from tempmaild.appliance import Appliance
@@ -101,7 +101,7 @@ async def _show(appliance: Appliance, call: Call) -> None:
         "all else": policy.catch_all,
         "operator": policy.operator,
         "reserved": ", ".join(policy.reserved),
-        "checks": ", ".join(f"{c}.{f}={v}" for c, fields in policy.checks.items() for f, v in fields.items()),
+        "checks": " ".join(f"{c}.{f}={_word(v)}" for c, fields in policy.checks.items() for f, v in fields.items()),
     }
     for name, text in lines.items():
         if text:
@@ -202,6 +202,11 @@ def _wish(text: str) -> tuple[str, str, Any]:
         return check, field, tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
         return check, field, value
+
+
+def _word(value: object) -> str:
+    """Write a value as `_wish` reads it."""
+    return value if isinstance(value, str) else toml(value)
 
 
 def _size(text: str) -> int:

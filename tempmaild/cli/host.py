@@ -54,9 +54,10 @@ def _trial(call: Call) -> None:
     try:
         trial.add_domain(open_trial)
         secret = trial.add_operator(open_trial)
+        link = trial.invite_owner(open_trial, settings.admin.url)
     finally:
         open_trial.handle.close()
-    print(trial.welcome(config, settings, secret), flush=True)
+    print(trial.welcome(config, settings, secret, link), flush=True)
     _run(call._replace(settings=settings, config=config))
 
 

@@ -48,8 +48,15 @@ def chosen_password(options: argparse.Namespace) -> str | None:
     """
     if options.password_file:
         return read_secret(options.password_file)
-    if not options.password:
-        return None
+    return ask_password() if options.password else None
+
+
+def ask_password() -> str:
+    """Ask for a password at the terminal, twice.
+
+    Raises:
+        InvalidValue: it was not typed the same twice.
+    """
     try:
         password = getpass.getpass("Password: ")
         again = getpass.getpass("Once more: ")

@@ -11,6 +11,7 @@ import ipaddress
 import plistlib
 import uuid
 from typing import TYPE_CHECKING, Literal, NamedTuple
+from urllib.parse import quote
 from xml.etree import ElementTree
 
 from tempmaild.core.address import readable
@@ -235,6 +236,23 @@ def srv(address: str, settings: Settings) -> bytes:
     domain = address.rpartition("@")[2]
     lines = (f"{service}._tcp.{domain}. IN SRV {record}\n" for service, record in records.items())
     return "".join(lines).encode("ascii")
+
+
+def imap_url(address: str, settings: Settings) -> str:
+    """Write the URL of a mailbox as some clients take it (RFC 5092 §3); "pop://" where there is no IMAP (RFC 2384).
+
+    "imaps" and "pops" are no schemes of those RFCs, but what clients go by for TLS from the first byte.
+
+    Args:
+        address: a normalised address.
+
+    Raises:
+        InvalidValue: by these settings no client can connect over TCP.
+    """
+    server = incoming(settings)[0]
+    scheme = {"imap": "imap", "pop3": "pop", "smtp": "smtp"}[server.protocol]
+    secure = "s" if server.security == "tls" else ""
+    return f"{scheme}{secure}://{quote(address, safe='')}@{server.host}:{server.port}/"
 
 
 FORMATS: Mapping[str, Callable[[str, Settings], bytes]] = {

@@ -7,6 +7,7 @@ import re
 from ipaddress import IPv6Address
 from typing import Literal, get_args
 
+import msgspec
 from msgspec import Struct
 
 from tempmaild.errors import InvalidValue
@@ -52,6 +53,8 @@ MOST_MOVING = 1000
 _LONGEST_WINDOW = 30 * 86_400
 LONGEST_BAN = 3650 * 86_400
 """Seconds."""
+LONGEST_REASON = 200
+"""Characters of the reason of a ban."""
 _IPV4_PREFIXES = range(8, 33)
 _IPV6_PREFIXES = range(16, 129)
 
@@ -129,11 +132,29 @@ class Ban(Struct, frozen=True):
     until: int
     created_at: int = 0
 
+    def normalised(self) -> Ban:
+        """Give it in the form in which bans are kept.
+
+        Raises:
+            InvalidValue: there can be no such ban; names the field.
+        """
+        network = parse_network(self.network)
+        if len(self.reason) > LONGEST_REASON or not self.reason.isprintable():
+            raise InvalidValue("reason", f"it is not one line of at most {LONGEST_REASON} characters")
+        _check_word("scope", self.scope, get_args(Scope))
+        return msgspec.structs.replace(self, network=network)
+
 
 def network_of(address: str, ipv4_prefix: int, ipv6_prefix: int) -> str:
     """Give the network that an IP address is counted under."""
     prefix = ipv6_prefix if ":" in address else ipv4_prefix
     return str(ipaddress.ip_network((address, prefix), strict=False))
+
+
+def networks_around(address: str) -> list[str]:
+    """Give all networks that an IP address is in, as `parse_network` writes them, the smallest first."""
+    network = ipaddress.ip_network(address)
+    return [str(network.supernet(new_prefix=prefix)) for prefix in range(network.prefixlen, -1, -1)]
 
 
 def parse_network(text: str) -> str:
@@ -152,6 +173,18 @@ def parse_network(text: str) -> str:
     if isinstance(first, IPv6Address) and first.ipv4_mapped:
         raise InvalidValue("network", f"{text!r} holds IPv4 addresses: write them as such")
     return str(network)
+
+
+def parse_address(text: str) -> str:
+    """Read the IP address of a client as somebody writes it.
+
+    Raises:
+        InvalidValue: it is none.
+    """
+    try:
+        return str(ipaddress.ip_address(text.replace("%", "no zones")))
+    except ValueError:
+        raise InvalidValue("address", f"{text!r} is no IP address") from None
 
 
 def _check_word(field: str, value: str, allowed: tuple[str, ...]) -> None:

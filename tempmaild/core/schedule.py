@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar
 
@@ -18,6 +18,8 @@ from tempmaild.errors import InvalidValue
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from apscheduler.triggers.cron.fields import BaseField
+
 SHORTEST_INTERVAL = 10
 """Seconds; no two due times of a schedule are closer together."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -26,6 +28,7 @@ _CLOCKS_DIFFER = 3600
 # What cron and APScheduler both understand; APScheduler alone would take "mon/2" for "mon".
 _CRON_ITEM = re.compile(r"(?:\*|\d{1,2}(?:-\d{1,2})?)(?:/\d{1,2})?|[a-z]{3}(?:-[a-z]{3})?", re.IGNORECASE)
 _CRON_FIELDS = ("minute", "hour", "day of the month", "month", "day of the week")
+_LEAP_YEAR = datetime(2000, 1, 1, tzinfo=UTC)
 _WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 
 
@@ -121,8 +124,11 @@ class Cron(Struct, frozen=True):
         Raises:
             ValueError: this is no cron line.
         """
+        trigger = _trigger(self.line)
+        if trigger is None:
+            return None
         # The trigger gives the moment itself where it fits.
-        found = _trigger(self.line).get_next_fire_time(None, datetime.fromtimestamp(after + 1, UTC))
+        found = trigger.get_next_fire_time(None, datetime.fromtimestamp(after + 1, UTC))
         return None if found is None else int(found.timestamp())
 
 
@@ -184,6 +190,19 @@ class Outcome(Struct, frozen=True):
     error: str = ""
 
 
+class Run(Struct, frozen=True):
+    """A run that is over (UTC epoch seconds), and what came of it; the counts of domains are left out.
+
+    Attributes:
+        action: the name of that of the schedule at the time.
+    """
+
+    action: str
+    began_at: int
+    ended_at: int
+    outcome: Outcome
+
+
 class Schedule(Struct, frozen=True):
     """Something that is done to mailboxes again and again. All times in UTC epoch seconds.
 
@@ -228,6 +247,15 @@ class Schedule(Struct, frozen=True):
             return self.timing.next(after)
         return self.timing.next(after, self.created_at)
 
+    def coming(self, after: int, count: int) -> list[int]:
+        """Give the first `count` times after `after` at which it is due, or as many as there are."""
+        found: list[int] = []
+        due = self.next_due(after)
+        while due is not None and len(found) < count:
+            found.append(due)
+            due = self.next_due(due)
+        return found
+
     def missed(self, now: int) -> int | None:
         """Give the latest time up to `now` at which it was due and was not run; None if there is none.
 
@@ -257,8 +285,8 @@ class Schedule(Struct, frozen=True):
 
 
 @lru_cache(maxsize=1024)
-def _trigger(line: str) -> CronTrigger | OrTrigger:
-    """Make a trigger of a cron line.
+def _trigger(line: str) -> CronTrigger | OrTrigger | None:
+    """Make a trigger of a cron line; None for one that never comes, as of 30 February.
 
     Raises:
         ValueError: it is none.
@@ -273,9 +301,25 @@ def _trigger(line: str) -> CronTrigger | OrTrigger:
     *moment, day, month, weekday = fields
     weekdays = _weekdays(weekday)
     if day.startswith("*") or weekday.startswith("*"):
-        return _crontab(*moment, day, month, weekdays)
+        trigger = _crontab(*moment, day, month, weekdays)
+        return trigger if _comes(trigger) else None
     # Where both days are given, cron wants either of them, APScheduler both.
-    return OrTrigger([_crontab(*moment, day, month, "*"), _crontab(*moment, "*", month, weekdays)])
+    either = [_crontab(*moment, day, month, "*"), _crontab(*moment, "*", month, weekdays)]
+    return OrTrigger([trigger for trigger in either if _comes(trigger)])
+
+
+def _comes(trigger: CronTrigger) -> bool:
+    """Tell whether some year has such a day; APScheduler alone would look at all years up to 9999, for a second.
+
+    A day of a month falls on each day of the week at some time.
+    """
+    _, months, days, *_ = trigger.fields
+    moments = (_LEAP_YEAR + timedelta(days=number) for number in range(366))
+    return any(_has(months, at, at.month) and _has(days, at, at.day) for at in moments)
+
+
+def _has(field: BaseField, at: datetime, value: int) -> bool:
+    return bool(field.get_next_value(at) == value)
 
 
 def _crontab(*fields: str) -> CronTrigger:

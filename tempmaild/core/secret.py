@@ -34,7 +34,7 @@ _MEMORY = 64 << 20
 
 SHORTEST_PASSWORD = 8
 """Characters (NIST SP 800-63B §5.1.1.2)."""
-_LONGEST_PASSWORD = 256
+LONGEST_PASSWORD = 256
 """Characters; every protocol takes so many in one command."""
 
 
@@ -109,8 +109,8 @@ def check_password(password: str, address: str) -> None:
     """
     if is_code(password):
         raise InvalidValue("password", "it has the form of a generated secret")
-    if not SHORTEST_PASSWORD <= len(password) <= _LONGEST_PASSWORD:
-        raise InvalidValue("password", f"it has not {SHORTEST_PASSWORD} to {_LONGEST_PASSWORD} characters")
+    if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
+        raise InvalidValue("password", f"it has not {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters")
     if not password.isprintable():
         raise InvalidValue("password", "it has characters that cannot be typed")
     if password.casefold() in {address.casefold(), address.rpartition("@")[0].casefold()}:

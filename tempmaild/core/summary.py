@@ -39,7 +39,7 @@ _decoder = msgspec.msgpack.Decoder(Summary)
 def summarise(raw: bytes, findings: tuple[Finding, ...] = ()) -> Summary:
     """The summary of a message. Takes any octets; linear in their number."""
     structure, envelope = parse(raw)
-    leaves = list(_leaves(structure))
+    leaves = list(leaves_of(structure))
     return Summary(
         envelope,
         structure,
@@ -60,7 +60,7 @@ def decode(data: bytes) -> Summary:
     return _decoder.decode(data)
 
 
-def _leaves(root: Part) -> Iterator[Part]:
+def leaves_of(root: Part) -> Iterator[Part]:
     """The parts that are shown or downloaded, in order; an embedded message is one of them."""
     pending = [root]
     while pending:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
@@ -11,16 +11,22 @@ from tempmaild.errors import TempmaildError
 
 if TYPE_CHECKING:
     from tempmaild.log import Log
-    from tempmaild.service.statistics import Statistics
 
 _EVERY = 10
 """Seconds; so much is lost when the daemon is killed."""
 
 
+class Counted(Protocol):
+    """What counts in memory."""
+
+    async def flush(self) -> None:
+        """Put away what was counted since the last time."""
+
+
 class StatisticsJob:
     """Keeps the time, and puts away."""
 
-    def __init__(self, reactor: Any, statistics: Statistics, log: Log) -> None:
+    def __init__(self, reactor: Any, statistics: Counted, log: Log) -> None:
         self._statistics = statistics
         self._log = log
         self._loop = LoopingCall(lambda: Deferred.fromCoroutine(self._flush()))

@@ -126,6 +126,8 @@ class Listeners:
             # name without a file it leaves it alone.
             adopted = unix.Port(b"\0fd:%d" % descriptor, cast("Any", factory), _BACKLOG, reactor=self._reactor)
             adopted._preexistingSocket = handed  # noqa: SLF001 - as Port._fromListeningDescriptor does it
+            # systemd goes on listening: who connects while we start anew waits, and is not refused.
+            adopted._shouldShutdown = False  # noqa: SLF001
             adopted.startListening()
         else:
             _set_no_delay(handed)

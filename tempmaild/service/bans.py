@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import ipaddress
 from functools import lru_cache
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
-from tempmaild.core.limit import LONGEST_BAN, Ban, Scope, parse_network
+from tempmaild.core.limit import LONGEST_BAN, Ban, networks_around, parse_network
 from tempmaild.errors import Banned, InvalidValue
-from tempmaild.store.limits import AddBan, RemoveBan
+from tempmaild.store.limits import AddBan, AddBans, RemoveBan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from tempmaild.core.limit import Scope
     from tempmaild.store.access import Access
     from tempmaild.store.limits import LimitQueries
 
-_LONGEST_REASON = 200
-"""Characters of a reason."""
+MOST_IMPORTED = 100_000
+"""Bans in one list; a second of the writer's time."""
 
 
 class Bans:
@@ -34,14 +35,28 @@ class Bans:
         Raises:
             InvalidValue: the network, the time, the reason or the scope is impossible.
         """
-        network = parse_network(network)
         if not 1 <= seconds <= LONGEST_BAN:
             raise InvalidValue("seconds", f"{seconds} is not between 1 and {LONGEST_BAN}")
-        if len(reason) > _LONGEST_REASON or not reason.isprintable():
-            raise InvalidValue("reason", f"it is not one line of at most {_LONGEST_REASON} characters")
-        if scope not in get_args(Scope):
-            raise InvalidValue("scope", f"{scope!r} is not one of {', '.join(get_args(Scope))}")
-        return await self._access.write(AddBan(Ban(network, reason, scope, int(self._clock()) + seconds), actor))
+        ban = Ban(network, reason, scope, int(self._clock()) + seconds).normalised()
+        return await self._access.write(AddBan(ban, actor))
+
+    async def add_all(self, bans: Iterable[Ban], actor: str = "") -> int:
+        """Have all these bans, or none; those that are over are left out. How many there are of the others.
+
+        Raises:
+            InvalidValue: there can be no such ban, or not so many.
+        """
+        now = int(self._clock())
+        wanted = [ban.normalised() for ban in bans if ban.until > now]
+        if len(wanted) > MOST_IMPORTED:
+            raise InvalidValue(
+                "bans", f"there are {len(wanted)}, and no more than {MOST_IMPORTED} at once can be had"
+            )
+        if any(ban.until > now + LONGEST_BAN for ban in wanted):
+            raise InvalidValue("until", "it is more than ten years ahead")
+        if wanted:
+            await self._access.write(AddBans(tuple(wanted), actor))
+        return len(wanted)
 
     async def remove(self, network: str, actor: str = "") -> None:
         """Let a network come again.
@@ -55,6 +70,27 @@ class Bans:
     async def list_all(self) -> list[Ban]:
         """Give the bans that are in force, the latest first."""
         return await self._access.read(self._queries.bans, int(self._clock()))
+
+    async def page(self, after: tuple[int, str] | None, most: int) -> list[Ban]:
+        """Give up to `most` bans that are in force, the latest first.
+
+        Args:
+            after: when the last one of the page before was made, and its network; None for the first page.
+        """
+        return await self._access.read(self._queries.bans_page, int(self._clock()), after, most)
+
+    async def about(self, network: str) -> list[Ban]:
+        """Give the bans in force of a network, or of an address, and of all networks that it is in.
+
+        Raises:
+            InvalidValue: it is neither.
+        """
+        around = networks_around(parse_network(network))
+        return await self._access.read(self._queries.bans_of, int(self._clock()), around)
+
+    async def count(self) -> int:
+        """Give how many are in force."""
+        return await self._access.read(self._queries.count_bans, int(self._clock()))
 
 
 class Banlist:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from tempmaild.core import address as addresses
 from tempmaild.core.block_rule import HARDNESS, BlockRule, domain_key, helo_key, sender_key
-from tempmaild.errors import StoreFailed
+from tempmaild.core.limit import networks_around, parse_address
+from tempmaild.errors import NoSuchBlockRule, StoreFailed
 from tempmaild.store.block_rules import AddBlockRules, RemoveBlockRule
 from tempmaild.store.transaction import SETTINGS
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from tempmaild.core.block_rule import Kind
     from tempmaild.notify.hub import Hub
     from tempmaild.store.access import Access
-    from tempmaild.store.block_rules import BlockRuleQueries
+    from tempmaild.store.block_rules import BlockRuleQueries, Key, Wanted
 
 
 class BlockRules:
@@ -66,6 +67,58 @@ class BlockRules:
     async def list_all(self) -> list[BlockRule]:
         """Give the rules that hold now, by kind and subject."""
         return await self._access.read_long(self._queries.rules, int(self._clock()))
+
+    async def page(self, wanted: Wanted, after: Key | None, most: int) -> list[BlockRule]:
+        """Give up to `most` rules that hold now, in an order of the database.
+
+        Args:
+            after: kind, subject and domain of the last rule of the page before; None for the first page.
+        """
+        part = wanted.part.strip().lower()
+        now = int(self._clock())
+        return await self._access.read_long(self._queries.page, wanted._replace(part=part), now, after, most)
+
+    async def count(self) -> int:
+        """Give how many rules there are."""
+        return await self._access.read(self._queries.count)
+
+    async def get(self, kind: Kind, subject: str, domain: str = "") -> BlockRule:
+        """Give the rule about this.
+
+        Raises:
+            InvalidValue: there can be no such rule.
+            NoSuchBlockRule: there is none, or no longer.
+        """
+        wanted = BlockRule(kind, subject, domain=domain).normalised()
+        for rule in await self._access.read(self._queries.about, {kind: [wanted.subject]}, int(self._clock())):
+            if rule.domain == wanted.domain:
+                return rule
+        raise NoSuchBlockRule(f"{kind} {subject}")
+
+    async def foresee(
+        self, client: str, helo: str, sender: str, domain: str
+    ) -> tuple[BlockRule | None, list[BlockRule]]:
+        """Tell what would hold for a recipient, without having all rules in memory.
+
+        Args:
+            client: its IP address; the others as for `check`. "" for what nothing is known of.
+
+        Returns:
+            The rule that would hold, if there is one, and all that are about any of these.
+
+        Raises:
+            InvalidValue: the client's address is none.
+        """
+        subjects: dict[Kind, list[str]] = {}
+        if client:
+            subjects["network"] = networks_around(parse_address(client))
+        if helo:
+            subjects["helo"] = list(_names_upwards(helo_key(helo)))
+        if sender:
+            subjects["address"] = [sender_key(sender)]
+            subjects["domain"] = list(_names_upwards(domain_key(sender.rpartition("@")[2])))
+        rules = await self._access.read(self._queries.about, subjects, int(self._clock()))
+        return Rulebook(rules).find(client, helo, sender, domain, self._clock), rules
 
     async def refresh(self) -> None:
         """Have `check` know what was changed; costs nothing while nothing was.
@@ -158,8 +211,14 @@ class Rulebook:
 
 def _upwards(named: dict[str, tuple[BlockRule, ...]], name: str) -> Iterator[BlockRule]:
     """Give the rules about a name, and about those above it."""
+    for each in _names_upwards(name):
+        yield from named.get(each, ())
+
+
+def _names_upwards(name: str) -> Iterator[str]:
+    """Give a name, and those above it."""
     while True:
-        yield from named.get(name, ())
+        yield name
         _, dot, name = name.partition(".")
         if not dot:
             return

@@ -207,6 +207,33 @@ class Limiter:
         if self._doubtful:
             await self._look_again()
         self._banned.check(address, SCOPES[event])
+        claims = self.claims(
+            event,
+            address,
+            sender_domain=sender_domain,
+            mailbox=mailbox,
+            api_key=api_key,
+            domain=domain,
+            amount=amount,
+        )
+        if not claims:
+            return 0.0
+        excesses = await self._meter.count(claims)
+        beyond = [(claim, excess) for claim, excess in zip(claims, excesses, strict=True) if excess]
+        return await self._judge(beyond) if beyond else 0.0
+
+    def claims(
+        self,
+        event: Event,
+        address: str,
+        *,
+        sender_domain: str = "",
+        mailbox: str = "",
+        api_key: str = "",
+        domain: str = "",
+        amount: int = 1,
+    ) -> list[Claim]:
+        """Give what an event is counted against, by limits as they were known last; arguments as for `count`."""
         claims = []
         for limit in self._by_event.get(event, ()):
             if limit.subject == "network":
@@ -217,11 +244,7 @@ class Limiter:
                 subject = mailbox if limit.subject == "mailbox" else api_key
             if subject and (not limit.domain or addresses.covers(limit.domain, domain)):
                 claims.append(Claim(limit, subject, amount))
-        if not claims:
-            return 0.0
-        excesses = await self._meter.count(claims)
-        beyond = [(claim, excess) for claim, excess in zip(claims, excesses, strict=True) if excess]
-        return await self._judge(beyond) if beyond else 0.0
+        return claims
 
     async def _judge(self, beyond: list[tuple[Claim, int]]) -> float:
         """Do what the limits say beyond which a client has gone."""
@@ -255,10 +278,12 @@ class Limiter:
         """Give the network that a client is counted under, "" for none."""
         if not address:
             return ""
+        return "" if self.is_trusted(address) else network_of(address, ipv4_prefix, ipv6_prefix)
+
+    def is_trusted(self, address: str) -> bool:
+        """Tell whether no limit per network concerns a client."""
         ip = ip_address(address)
-        if any(ip in network for network in self._trusted):
-            return ""
-        return network_of(address, ipv4_prefix, ipv6_prefix)
+        return any(ip in network for network in self._trusted)
 
     def _doubt(self) -> None:
         self._doubtful = True

@@ -24,6 +24,7 @@ from tempmaild.store.schedules import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from tempmaild.core.schedule import Run
     from tempmaild.service.mailboxes import Breather, Mailboxes
     from tempmaild.store.access import Access
     from tempmaild.store.queries import Queries
@@ -129,6 +130,10 @@ class Schedules:
             raise NoSuchSchedule(name)
         return schedule
 
+    async def runs(self, schedule: Schedule) -> list[Run]:
+        """Give the runs of a schedule that are remembered, the last one first."""
+        return await self._access.read(self._schedule_queries.runs, schedule.id)
+
     async def _checked(self, schedule: Schedule) -> Schedule:
         schedule.check()
         if not schedule.domain:
@@ -167,11 +172,11 @@ class Schedules:
             outcome = await self._act(schedule, began, is_ending, breathe)
         except Exception as error:
             failed = Outcome(error=f"{type(error).__name__} ({error})")
-            await self._access.write(NoteRun(schedule.id, began, failed))
+            await self._access.write(NoteRun(schedule.id, schedule.action.name, began, failed))
             raise
         if outcome.ended_early:
             await self.run_now(schedule.name, _actor(schedule))
-        await self._access.write(NoteRun(schedule.id, began, outcome))
+        await self._access.write(NoteRun(schedule.id, schedule.action.name, began, outcome))
         return outcome
 
     async def _act(self, schedule: Schedule, now: int, is_ending: Callable[[], bool], breathe: Breather) -> Outcome:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from tempmaild.settings.conflicts import conflicts
+from tempmaild.settings.credentials import read_credentials
 from tempmaild.settings.document import DocumentError, read_document
 from tempmaild.settings.options import (
     OPTIONS,
@@ -56,17 +57,18 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
 
     Args:
         path: the TOML file; None for the defaults.
-        environ: variables such as TEMPMAILD_SMTP_MAX_RECIPIENTS override the file.
+        environ: variables such as TEMPMAILD_SMTP_MAX_RECIPIENTS override the file, and what `credentials` gives.
 
     Raises:
         SettingsError: with all problems, in the order of the file, then those of what is not in it.
     """
     in_file, file_problems = _read(path)
     overrides, unknown_variables = _overrides(environ)
-    given = in_file | overrides
+    credentials, credential_problems = _credentials(path, environ)
+    given = in_file | credentials | overrides
     settings, wrong = _judge(given)
     settings = _anchored(settings, path.parent if path else Path())
-    problems = [*file_problems, *unknown_variables, *wrong]
+    problems = [*file_problems, *credential_problems, *unknown_variables, *wrong]
     problems += _conflicts(settings, problems)
     if problems:
         raise SettingsError(_texts(problems, list(given), overrides))
@@ -76,6 +78,13 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
 def _read(path: Path | None) -> tuple[_Given, list[_Problem]]:
     try:
         return (_flat(read_document(path)) if path else {}), []
+    except DocumentError as error:
+        return {}, [_Problem("", str(error), doubtful=OPTIONS)]
+
+
+def _credentials(path: Path | None, environ: Mapping[str, str]) -> tuple[_Given, list[_Problem]]:
+    try:
+        return read_credentials(path, environ), []
     except DocumentError as error:
         return {}, [_Problem("", str(error), doubtful=OPTIONS)]
 

@@ -4,6 +4,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from pathlib import Path
 from types import MappingProxyType
 
 from annotated_types import Ge, Le
@@ -39,6 +40,11 @@ class Option:
     def is_size(self) -> bool:
         """Whether the value is a number of bytes, which can be written with a unit."""
         return self.name.endswith("_bytes")
+
+    @property
+    def is_file(self) -> bool:
+        """Whether the value is the path of a file, or none."""
+        return self.field.annotation == Path | None
 
     @property
     def allowed(self) -> str:

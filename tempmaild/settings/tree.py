@@ -10,6 +10,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from tempmaild.settings.admin import Admin
 from tempmaild.settings.checks import (
     Arc,
     Attachments,
@@ -312,6 +313,7 @@ class Settings(Section):
     attachments: Attachments = Attachments()
     clamav: Clamav = Clamav()
     spam: Spam = Spam()
+    admin: Admin = Admin()
     shutdown: Shutdown = Shutdown()
 
     @property
@@ -323,3 +325,8 @@ class Settings(Section):
     def signing_key_path(self) -> Path:
         """The file of the key that receipts are signed with."""
         return self.host.state / "receipts.key"
+
+    @property
+    def admin_key_path(self) -> Path:
+        """The file of the key that the console signs its cookies with."""
+        return self.host.state / "admin.key"

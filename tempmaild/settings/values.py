@@ -13,6 +13,7 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from types import NoneType
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, PlainValidator, Strict
 
@@ -84,6 +85,26 @@ def parse_address(text: str) -> Address:
 def parse_server(text: str) -> Address | None:
     """Read the address of a server as `parse_address` does, or "" for none."""
     return parse_address(text) if text else None
+
+
+def parse_tcp_address(text: str) -> TcpAddress:
+    """Read `HOST:PORT` or `[IPV6]:PORT`."""
+    address = parse_address(text)
+    if isinstance(address, TcpAddress):
+        return address
+    raise ValueError(f"{toml(text)} is not an address: write HOST:PORT or [IPV6]:PORT")
+
+
+def parse_web_address(text: str) -> str:
+    """Read the http or https URL of a host, without a path; as browsers write it, without a slash at its end."""
+    parts = urlsplit(text)
+    try:
+        named = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:
+        named = False
+    if not named or parts.username or parts.path not in {"", "/"} or parts.query or parts.fragment:
+        raise ValueError(f"{toml(text)} is not the address of a host in the web, such as https://mail.example.org")
+    return f"{parts.scheme}://{parts.netloc.lower()}"
 
 
 def parse_dns_server(text: str) -> TcpAddress:
@@ -218,5 +239,7 @@ Networks = tuple[Annotated[Network, from_text(parse_network, IPv4Network, IPv6Ne
 Extensions = tuple[Annotated[str, from_text(parse_extension)], ...]
 MediaTypes = tuple[Annotated[str, from_text(parse_media_type)], ...]
 OptionalAddress = Annotated[Address | None, from_text(parse_server, TcpAddress, UnixAddress, NoneType)]
+TcpOnly = Annotated[TcpAddress, from_text(parse_tcp_address, TcpAddress)]
+WebAddress = Annotated[str, from_text(parse_web_address)]
 DnsServers = tuple[Annotated[TcpAddress, from_text(parse_dns_server, TcpAddress)], ...]
 Addresses = tuple[Annotated[Address, from_text(parse_address, TcpAddress, UnixAddress)], ...]

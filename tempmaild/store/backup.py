@@ -6,9 +6,11 @@ PostgreSQL backups are made with its own tools.
 
 from __future__ import annotations
 
+import calendar
 import os
 import shlex
 import sqlite3
+import time
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 RESTORED = "restored"
 """The counter that stands in a backup alone, for whoever opens it to see that it was gone back to."""
+_STAMP = "%Y%m%dT%H%M%SZ"
 _IDS_SINCE = 1 << 32
 """More ids than are given between a backup and its return."""
 
@@ -66,6 +69,48 @@ def _copy(handle: Handle, schema: str, target: Path, on_failure: ExitStack) -> N
     handle.run(f"VACUUM {schema} INTO ?", str(target))
 
 
+def file_in(folder: Path, now: int) -> Path:
+    """Give the name of a backup that is made now (UTC epoch seconds), which sorts by time.
+
+    Raises:
+        StoreFailed: there is no such folder, and it cannot be made.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreFailed(f"cannot make {folder}: {error.strerror}") from error
+    return folder / f"tempmaild-{time.strftime(_STAMP, time.gmtime(now))}.db"
+
+
+def remove_old(folder: Path, before: int) -> list[Path]:
+    """Delete the backups in a folder that are of before this time (UTC epoch seconds), by their names; the files.
+
+    What has another name is not ours, and the latest one stays whatever its age.
+
+    Raises:
+        StoreFailed: one cannot be deleted.
+    """
+    backups = sorted((made, path) for path in folder.iterdir() if (made := _made(path.name)) is not None)
+    old = [path for made, path in backups[:-1] if made < before]
+    try:
+        for path in old:
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise StoreFailed(f"cannot remove an old backup: {error}") from error
+    return old
+
+
+def _made(name: str) -> int | None:
+    """Give the time in the name of a backup; None for another file."""
+    stamp = name.removeprefix("tempmaild-").removesuffix(".db")
+    if name != f"tempmaild-{stamp}.db":
+        return None
+    try:
+        return calendar.timegm(time.strptime(stamp, _STAMP))
+    except ValueError:
+        return None
+
+
 def dump_command(url: str, target: Path) -> str:
     """Give the command that backs up a PostgreSQL database without the keys; a password is not shown."""
     options = {name: str(value) for name, value in conninfo_to_dict(url).items() if name != "password"}
@@ -92,6 +137,9 @@ class FinishRestore(Struct, frozen=True):
         else:
             db.row("SELECT setval('object_id', nextval('object_id') + ?)", _IDS_SINCE)
         db.run("UPDATE counter SET value = 0 WHERE name = 'clock'")
+        # Who has signed out since is not to be in again, and no link is good a second time.
+        db.run("DELETE FROM admin_session")
+        db.run("DELETE FROM invitation")
         transaction.settings_changed()
         record(transaction, "host", "restore", "", {})
         return True

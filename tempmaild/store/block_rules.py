@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -13,6 +13,8 @@ from tempmaild.store.audit import record
 from tempmaild.store.transaction import SETTINGS
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
     from tempmaild.store.database import Handle
     from tempmaild.store.transaction import Transaction
 
@@ -84,6 +86,18 @@ class RemoveBlockRule(Struct, frozen=True):
         record(transaction, self.actor, "block-remove", _for_the_log(self.kind, self.subject), details)
 
 
+Key = tuple[str, str, str]
+"""Kind, subject and domain: there is but one rule of each."""
+
+
+class Wanted(NamedTuple):
+    """Which rules are asked for: of a kind, with an action, with a part of the subject; "" for any."""
+
+    kind: str = ""
+    action: str = ""
+    part: str = ""
+
+
 class BlockRuleQueries:
     """What is read of rules."""
 
@@ -95,6 +109,47 @@ class BlockRuleQueries:
         rows = self._db.rows(f"SELECT {_RULE} FROM block_rule WHERE until = 0 OR until > ?", now)
         # Databases sort text in orders of their own.
         return [BlockRule(*row) for row in sorted(rows, key=_order)]
+
+    def page(self, wanted: Wanted, now: int, after: Key | None, most: int) -> list[BlockRule]:
+        """Give up to `most` rules that hold at `now`, by kind, subject and domain as the database sorts them.
+
+        Args:
+            after: kind, subject and domain of the last rule of the page before.
+        """
+        conditions, values = ["(until = 0 OR until > ?)"], list[object]([now])
+        for column in ("kind", "action"):
+            if value := getattr(wanted, column):
+                conditions.append(f"{column} = ?")
+                values.append(value)
+        if wanted.part:
+            conditions.append("instr(subject, ?) > 0" if self._db.sqlite else "strpos(subject, ?) > 0")
+            values.append(wanted.part)
+        if after:
+            conditions.append("(kind, subject, domain) > (?, ?, ?)")
+            values += after
+        rows = self._db.rows(
+            f"SELECT {_RULE} FROM block_rule WHERE {' AND '.join(conditions)} ORDER BY kind, subject, domain LIMIT ?",
+            *(*values, most),
+        )
+        return [BlockRule(*row) for row in rows]
+
+    def about(self, subjects: Mapping[Kind, Collection[str]], now: int) -> list[BlockRule]:
+        """Give the rules that hold at `now` about any of these subjects, by kind, subject and domain."""
+        rows = [
+            row
+            for kind, wanted in subjects.items()
+            for row in self._db.rows(
+                f"SELECT {_RULE} FROM block_rule WHERE kind = ? AND subject {self._db.among}"
+                " AND (until = 0 OR until > ?)",
+                *(kind, self._db.listed(wanted), now),
+            )
+        ]
+        return [BlockRule(*row) for row in sorted(rows, key=_order)]
+
+    def count(self) -> int:
+        """Give how many there are; some may be over."""
+        count: int = self._db.rows("SELECT count(*) FROM block_rule")[0][0]
+        return count
 
     def version(self) -> int:
         """Give a number that grows with every change."""

@@ -6,6 +6,7 @@ import json
 import os
 import sqlite3
 import sys
+import threading
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from functools import cache
@@ -116,7 +117,7 @@ class Handle(ABC):
         """Run `sql` once for each of `rows`."""
 
     @abstractmethod
-    def listed(self, values: Collection[int]) -> object:
+    def listed(self, values: Collection[int] | Collection[str]) -> object:
         """Make the parameter of `among`."""
 
     @abstractmethod
@@ -185,7 +186,8 @@ class SqliteHandle(Handle):
         database = SqliteDatabase(str(path), pragmas=_SQLITE_PRAGMAS, timeout=_LOCK_PATIENCE)
         database.attach(str(keys_beside(path)), "keys")
         super().__init__(database)
-        self._version = 0
+        # Each thread has a connection of its own, and each of these a count of its own.
+        self._versions = threading.local()
         self._files = {"main": path, "keys": keys_beside(path)}
         self._indices: dict[str, int] = {}
         # Pages at the beginning of each log that have been taken over.
@@ -195,7 +197,7 @@ class SqliteHandle(Handle):
         """Run `sql` once for each of `rows`."""
         self.database.connection().executemany(sql, rows)
 
-    def listed(self, values: Collection[int]) -> str:
+    def listed(self, values: Collection[int] | Collection[str]) -> str:
         """Make the parameter of `among`."""
         return json.dumps(list(values))
 
@@ -221,8 +223,9 @@ class SqliteHandle(Handle):
         """Tell whether other connections than this thread's have changed anything since the last call."""
         row = self.row("PRAGMA data_version")
         assert row is not None
-        known, self._version = self._version, row[0]
-        return set() if self._version == known else None
+        known = getattr(self._versions, "seen", None)
+        self._versions.seen = row[0]
+        return set() if known == row[0] else None
 
     def spare_commits(self) -> None:
         """Have commits take nothing over from the logs, unless those become far too long."""
@@ -305,7 +308,7 @@ class PostgresHandle(Handle):
         else:
             connection.cursor().executemany(_for_psycopg(sql), rows)
 
-    def listed(self, values: Collection[int]) -> list[int]:
+    def listed(self, values: Collection[int] | Collection[str]) -> list[Any]:
         """Make the parameter of `among`."""
         return list(values)
 

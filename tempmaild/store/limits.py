@@ -13,6 +13,8 @@ from tempmaild.store.audit import record
 from tempmaild.store.transaction import SETTINGS
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from tempmaild.store.database import Handle
     from tempmaild.store.transaction import Transaction
 
@@ -25,6 +27,9 @@ _COLUMNS = (
 _QUOTED = tuple(f'"{column}"' for column in _COLUMNS)
 _LIMIT = ", ".join(("name", *_QUOTED, "id"))
 _BAN = "network, reason, scope, until, created_at"
+_USE = "limit_id, subject, used, excess, noted_at, until"
+MOST_USES = 2000
+"""Subjects that are kept for the operator to see, and those that were noted at the same time."""
 
 
 class AddLimit(Struct, frozen=True):
@@ -103,25 +108,29 @@ class AddBan(Struct, frozen=True):
 
     def apply(self, transaction: Transaction) -> Ban:
         """Add it; as it is now."""
-        db, now = transaction.db, transaction.now
-        db.run("DELETE FROM ban WHERE until <= ?", now)
-        ban = msgspec.structs.replace(self.ban, created_at=now)
-        row = db.row(f"SELECT {_BAN} FROM ban WHERE network = ?", ban.network)
-        if row:
-            ban = _both(Ban(*row), ban)
-        db.run(
-            f"INSERT INTO ban ({_BAN}) VALUES (?, ?, ?, ?, ?)"
-            " ON CONFLICT (network) DO UPDATE SET reason = excluded.reason, scope = excluded.scope,"
-            " until = excluded.until, created_at = excluded.created_at",
-            *(ban.network, ban.reason, ban.scope, ban.until, ban.created_at),
-        )
-        # Those alone are read again that are new: an attack may bring many.
-        db.run("UPDATE counter SET value = value + 1 WHERE name = 'bans'")
-        transaction.touched.add(SETTINGS)
+        db = transaction.db
+        db.run("DELETE FROM ban WHERE until <= ?", transaction.now)
+        ban = _ban(transaction, self.ban)
+        _bans_changed(transaction)
         if self.actor:
             details = {"reason": ban.reason, "scope": ban.scope, "until": ban.until}
             record(transaction, self.actor, "ban-add", ban.network, details)
         return ban
+
+
+class AddBans(Struct, frozen=True):
+    """Turn many networks away, as a list of the operator has them."""
+
+    bans: tuple[Ban, ...]
+    actor: str = ""
+
+    def apply(self, transaction: Transaction) -> None:
+        """Add them."""
+        transaction.db.run("DELETE FROM ban WHERE until <= ?", transaction.now)
+        for ban in self.bans:
+            _ban(transaction, ban)
+        _bans_changed(transaction)
+        record(transaction, self.actor, "ban-import", "", {"bans": len(self.bans)})
 
 
 class RemoveBan(Struct, frozen=True):
@@ -141,6 +150,45 @@ class RemoveBan(Struct, frozen=True):
             raise NoSuchBan(self.network)
         transaction.settings_changed()
         record(transaction, self.actor, "ban-remove", self.network, {})
+
+
+class Use(Struct, frozen=True):
+    """How far a subject has come with a limit.
+
+    Attributes:
+        used: of the amount of the limit.
+        excess: how often it has gone beyond it in this window, 0 for not.
+        noted_at: when a daemon said so; `until`, when it is forgotten at the latest (UTC epoch seconds).
+    """
+
+    limit_id: int
+    subject: str
+    used: int
+    excess: int
+    noted_at: int
+    until: int
+
+
+class NoteUses(Struct, frozen=True):
+    """Note how far subjects have come, so that the operator can see it; daemons count by themselves."""
+
+    uses: tuple[Use, ...]
+
+    def apply(self, transaction: Transaction) -> None:
+        """Note it, and forget what is over, and of whom was not heard for longest where there are too many."""
+        db = transaction.db
+        db.run("DELETE FROM limit_use WHERE until <= ?", transaction.now)
+        db.many(
+            f"INSERT INTO limit_use ({_USE}) VALUES (?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (limit_id, subject) DO UPDATE SET used = excluded.used, excess = excluded.excess,"
+            " noted_at = excluded.noted_at, until = excluded.until",
+            [msgspec.structs.astuple(use) for use in self.uses],
+        )
+        db.run(
+            "DELETE FROM limit_use WHERE noted_at <"
+            " (SELECT noted_at FROM limit_use ORDER BY noted_at DESC LIMIT 1 OFFSET ?)",
+            MOST_USES,
+        )
 
 
 class LimitQueries:
@@ -167,6 +215,52 @@ class LimitQueries:
         )
         return [Ban(*row) for row in rows]
 
+    def bans_page(self, now: int, after: tuple[int, str] | None, most: int) -> list[Ban]:
+        """Give up to `most` networks that are turned away at `now`, those first that were banned last.
+
+        Args:
+            after: time and network of the last ban of the page before.
+        """
+        behind, values = "", tuple[object, ...]()
+        if after:
+            behind = " AND (created_at < ? OR created_at = ? AND network > ?)"
+            values = (after[0], after[0], after[1])
+        rows = self._db.rows(
+            f"SELECT {_BAN} FROM ban WHERE until > ?{behind} ORDER BY created_at DESC, network LIMIT ?",
+            *(now, *values, most),
+        )
+        return [Ban(*row) for row in rows]
+
+    def bans_of(self, now: int, networks: Collection[str]) -> list[Ban]:
+        """Give those of these networks that are turned away at `now`, those first that were banned last."""
+        rows = self._db.rows(
+            f"SELECT {_BAN} FROM ban WHERE network {self._db.among} AND until > ? ORDER BY created_at DESC, network",
+            *(self._db.listed(networks), now),
+        )
+        return [Ban(*row) for row in rows]
+
+    def count_bans(self, now: int) -> int:
+        """Give how many networks are turned away at `now`."""
+        count: int = self._db.rows("SELECT count(*) FROM ban WHERE until > ?", now)[0][0]
+        return count
+
+    def uses(self, now: int, keys: Collection[tuple[int, str]] | None = None) -> list[Use]:
+        """Give what is known of limits that are used up, or nearly so: those first of whom was heard last.
+
+        Args:
+            keys: give only these, by the id of the limit and the subject.
+        """
+        among, listed = "", tuple[object, ...]()
+        if keys is not None:
+            among, listed = f" AND subject {self._db.among}", (self._db.listed({subject for _, subject in keys}),)
+        rows = self._db.rows(
+            f"SELECT {_USE} FROM limit_use WHERE until > ?{among} ORDER BY noted_at DESC, excess DESC, subject",
+            now,
+            *listed,
+        )
+        uses = [Use(*row) for row in rows]
+        return uses if keys is None else [use for use in uses if (use.limit_id, use.subject) in keys]
+
     def versions(self) -> tuple[int, int]:
         """Give a number that grows when a network is banned, and one that grows with every other change."""
         rows = self._db.rows("SELECT value FROM counter WHERE name IN ('bans', 'settings') ORDER BY name")
@@ -187,6 +281,28 @@ def _values(limit: Limit) -> list[object]:
 
 def _details(limit: Limit) -> dict[str, object]:
     return dict(zip(_COLUMNS, _values(limit), strict=True))
+
+
+def _ban(transaction: Transaction, new: Ban) -> Ban:
+    """Keep a ban; as it is now."""
+    db = transaction.db
+    ban = msgspec.structs.replace(new, created_at=transaction.now)
+    row = db.row(f"SELECT {_BAN} FROM ban WHERE network = ?", ban.network)
+    if row:
+        ban = _both(Ban(*row), ban)
+    db.run(
+        f"INSERT INTO ban ({_BAN}) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT (network) DO UPDATE SET reason = excluded.reason, scope = excluded.scope,"
+        " until = excluded.until, created_at = excluded.created_at",
+        *(ban.network, ban.reason, ban.scope, ban.until, ban.created_at),
+    )
+    return ban
+
+
+def _bans_changed(transaction: Transaction) -> None:
+    # Those alone are read again that are new: an attack may bring many.
+    transaction.db.run("UPDATE counter SET value = value + 1 WHERE name = 'bans'")
+    transaction.touched.add(SETTINGS)
 
 
 def _both(old: Ban, new: Ban) -> Ban:

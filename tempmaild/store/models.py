@@ -292,6 +292,39 @@ class Schedule(Model):
     answered = BigIntegerField()
 
 
+class ScheduleRun(Model):
+    """A run of a schedule that is over; `result` is JSON, without the counts of single domains."""
+
+    id = BigAutoField()
+    schedule = ForeignKeyField(Schedule, on_delete="CASCADE", index=True)
+    action = TextField()
+    began_at = BigIntegerField()
+    ended_at = BigIntegerField()
+    result = TextField()
+
+    class Meta:
+        """Peewee would call it `schedulerun`."""
+
+        table_name = "schedule_run"
+
+
+class LimitUse(Model):
+    """What daemons have told of who has used up a limit, or nearly so; they count by themselves, and forget."""
+
+    limit_id = BigIntegerField()
+    subject = TextField()
+    used = BigIntegerField()
+    excess = BigIntegerField()
+    noted_at = BigIntegerField(index=True)
+    until = BigIntegerField()
+
+    class Meta:
+        """Peewee would call it `limituse`."""
+
+        table_name = "limit_use"
+        primary_key = CompositeKey("limit_id", "subject")
+
+
 class Receipt(Model):
     """The signed proof of a destruction, found by the digest of the id that the owner was given."""
 
@@ -319,6 +352,79 @@ class Audit(Model):
 Audit.add_index(Audit.subject, where=Audit.action == "signing-key")
 
 
+class Person(Model):
+    """Somebody who operates this host; of the password only the verifier is kept.
+
+    `totp_secret` is "" without a second factor, and else as it is, for codes are worked out from it; `totp_step` is
+    that of the last code that was used. `failed_codes` counts wrong ones, from `failed_codes_since` on.
+    """
+
+    id = BigAutoField()
+    name = TextField(unique=True)
+    role = TextField()
+    verifier = BlobField()
+    salt = BlobField()
+    totp_secret = TextField()
+    totp_step = BigIntegerField()
+    failed_codes = BigIntegerField()
+    failed_codes_since = BigIntegerField()
+    zone = TextField()
+    language = TextField()
+    theme = TextField()
+    enabled = BooleanField()
+    created_at = BigIntegerField()
+    signed_in_at = BigIntegerField()
+
+
+class RecoveryCode(Model):
+    """A code that stands in, once, for one of the second factor."""
+
+    person = ForeignKeyField(Person, on_delete="CASCADE", index=False)
+    verifier = BlobField()
+
+    class Meta:
+        """Peewee would call it `recoverycode`."""
+
+        table_name = "recovery_code"
+        primary_key = CompositeKey("person", "verifier")
+
+
+class AdminSession(Model):
+    """Somebody who is signed in to the console, found by the digest of the token in the cookie.
+
+    Not `verified` is who has given the password, and not yet the code.
+    """
+
+    id = BigAutoField()
+    lookup = BlobField(unique=True)
+    person = ForeignKeyField(Person, on_delete="CASCADE", index=True)
+    verified = BooleanField()
+    failed_codes = SmallIntegerField()
+    created_at = BigIntegerField()
+    used_at = BigIntegerField()
+    expires_at = BigIntegerField()
+    address = TextField()
+    agent = TextField()
+
+    class Meta:
+        """Peewee would call it `adminsession`."""
+
+        table_name = "admin_session"
+
+
+class Invitation(Model):
+    """A link that makes one person, or lets one that there is choose another password, once."""
+
+    id = BigAutoField()
+    lookup = BlobField(unique=True)
+    person = ForeignKeyField(Person, on_delete="CASCADE", index=True, null=True)
+    role = TextField()
+    note = TextField()
+    invited_by = TextField()
+    created_at = BigIntegerField()
+    expires_at = BigIntegerField()
+
+
 TABLES: list[type[Model]] = [
     Counter,
     Domain,
@@ -339,5 +445,11 @@ TABLES: list[type[Model]] = [
     Schedule,
     Receipt,
     Audit,
+    Person,
+    RecoveryCode,
+    AdminSession,
+    Invitation,
+    ScheduleRun,
+    LimitUse,
 ]
 """The tables of the main schema; `WrappedKey` is not among them."""

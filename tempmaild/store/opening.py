@@ -44,6 +44,26 @@ def open_database(url: str, sqlite_path: Path, migrations: Path = MIGRATIONS) ->
     return handle
 
 
+def pending_migrations(url: str, sqlite_path: Path) -> list[str] | None:
+    """Tell which migrations a database is waiting for, and leave it as it is; None where there is none yet.
+
+    Raises:
+        StoreFailed: it cannot be opened, or was made by a newer program.
+    """
+    if not url and not sqlite_path.exists():
+        return None
+    try:
+        handle = PostgresHandle(url) if url else SqliteHandle(sqlite_path)
+        try:
+            return _pending(handle, MIGRATIONS)
+        finally:
+            handle.close()
+    except StoreFailed:
+        raise
+    except Exception as error:
+        raise StoreFailed(f"cannot open the database: {error}") from error
+
+
 def _pending(handle: Handle, migrations: Path) -> list[str]:
     status = Runner(handle.database, str(migrations)).status()
     unknown = [migration.name for migration in status if migration.path is None]

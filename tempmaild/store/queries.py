@@ -31,7 +31,9 @@ _FOLDER = (
     "id, mailbox_id, name, uid_validity, uid_next, highest_modseq, special_use, subscribed, messages, unseen, size"
 )
 _DOMAIN = "id, name, kind, created_at, sealed, enabled, policy"
-_MAILBOX = "id, address, created_at, expires_at, domain_id, public_key, lifetime, ends_at, extend_until, used_at"
+MAILBOX_COLUMNS = (
+    "id, address, created_at, expires_at, domain_id, public_key, lifetime, ends_at, extend_until, used_at"
+)
 _PAGE = 1000
 _ALL = 1 << 62
 _MARK = 16
@@ -125,20 +127,20 @@ class Queries:
 
     def mailbox(self, address: str) -> Mailbox | None:
         """Give the mailbox that has this address, expired or not."""
-        row = self._db.row(f"SELECT {_MAILBOX} FROM mailbox WHERE address = ?", address)
-        return row and _mailbox(row)
+        row = self._db.row(f"SELECT {MAILBOX_COLUMNS} FROM mailbox WHERE address = ?", address)
+        return row and mailbox_of(row)
 
     def mailboxes(self, domain_id: int | None = None) -> Iterator[Mailbox]:
         """Give all mailboxes, or those of one domain, by id; read in pages, so that nothing is held long."""
         after = 0
         while True:
             rows = self._db.rows(
-                f"SELECT {_MAILBOX} FROM mailbox WHERE id > ? AND domain_id = coalesce(?, domain_id)"
+                f"SELECT {MAILBOX_COLUMNS} FROM mailbox WHERE id > ? AND domain_id = coalesce(?, domain_id)"
                 f" ORDER BY id LIMIT {_PAGE}",
                 after,
                 domain_id,
             )
-            yield from map(_mailbox, rows)
+            yield from map(mailbox_of, rows)
             if len(rows) < _PAGE:
                 return
             after = rows[-1][0]
@@ -146,16 +148,16 @@ class Queries:
     def mailboxes_of(self, mailbox_ids: Sequence[int]) -> list[Mailbox]:
         """Give those of these mailboxes that are still there, expired or not."""
         rows = self._db.rows(
-            f"SELECT {_MAILBOX} FROM mailbox WHERE id {self._db.among}", self._db.listed(mailbox_ids)
+            f"SELECT {MAILBOX_COLUMNS} FROM mailbox WHERE id {self._db.among}", self._db.listed(mailbox_ids)
         )
-        return [_mailbox(row) for row in rows]
+        return [mailbox_of(row) for row in rows]
 
     def expired(self, now: int, limit: int) -> list[Mailbox]:
         """Give up to `limit` mailboxes whose time is over."""
         rows = self._db.rows(
-            f"SELECT {_MAILBOX} FROM mailbox WHERE expires_at <= ? ORDER BY expires_at LIMIT ?", now, limit
+            f"SELECT {MAILBOX_COLUMNS} FROM mailbox WHERE expires_at <= ? ORDER BY expires_at LIMIT ?", now, limit
         )
-        return [_mailbox(row) for row in rows]
+        return [mailbox_of(row) for row in rows]
 
     def expired_with_keys(self, now: int, limit: int) -> list[int]:
         """Give up to `limit` mailboxes whose time is over and which can still be opened, by id."""
@@ -220,7 +222,7 @@ class Queries:
         )
         if not rows:
             return None
-        mailbox = _mailbox(rows[0][:_MAILBOX_WIDTH])
+        mailbox = mailbox_of(rows[0][:_MAILBOX_WIDTH])
         credentials = [row[_MAILBOX_WIDTH:] for row in rows if row[_MAILBOX_WIDTH] is not None]
         return mailbox, [
             Lock(credential_id, verifier, kind == "owner", bool(read_only), salt, wrapped)
@@ -424,11 +426,12 @@ def _domain(row: tuple[int, str, Any, int, object, object, str]) -> Domain:
     return Domain(*row[:4], bool(row[4]), bool(row[5]), policies.from_text(row[6]))
 
 
-_MAILBOX_OF_M = ", ".join(f"m.{column}" for column in _MAILBOX.split(", "))
-_MAILBOX_WIDTH = len(_MAILBOX.split(", "))
+_MAILBOX_OF_M = ", ".join(f"m.{column}" for column in MAILBOX_COLUMNS.split(", "))
+_MAILBOX_WIDTH = len(MAILBOX_COLUMNS.split(", "))
 
 
-def _mailbox(row: Sequence[Any]) -> Mailbox:
+def mailbox_of(row: Sequence[Any]) -> Mailbox:
+    """Make the value of a row of `MAILBOX_COLUMNS`."""
     return Mailbox(*row[:6], lifetimes.from_text(row[6]), *row[7:_MAILBOX_WIDTH])  # type: ignore[call-arg]
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import msgspec
 from msgspec import Struct
 
 from tempmaild.core.schedule import (
     DomainCount,
     Outcome,
+    Run,
     Schedule,
     action_of_text,
     arguments_to_text,
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from tempmaild.store.database import Handle
     from tempmaild.store.transaction import Transaction
 
+KEPT_RUNS = 100
+"""Runs of a schedule that are remembered."""
 _SCHEDULE = (
     "id, name, domain, action, arguments, trigger, timing, enabled, created_at, last_due, last_run, last_result,"
     " requested, answered"
@@ -147,14 +151,28 @@ class NoteRun(Struct, frozen=True):
     """Note when a schedule was run, and what came of it."""
 
     schedule_id: int
+    action: str
     at: int
     outcome: Outcome
 
     def apply(self, transaction: Transaction) -> None:
         """Note it, unless the schedule was removed."""
-        transaction.db.run(
+        db = transaction.db
+        if not db.run(
             "UPDATE schedule SET last_run = ?, last_result = ? WHERE id = ?",
             *(self.at, outcome_to_text(self.outcome), self.schedule_id),
+        ):
+            return
+        # The counts of all domains would be most of the database; the last ones are there.
+        result = msgspec.structs.replace(self.outcome, domains=())
+        db.run(
+            "INSERT INTO schedule_run (schedule_id, action, began_at, ended_at, result) VALUES (?, ?, ?, ?, ?)",
+            *(self.schedule_id, self.action, self.at, transaction.now, outcome_to_text(result)),
+        )
+        db.run(
+            "DELETE FROM schedule_run WHERE schedule_id = ? AND id <="
+            " (SELECT id FROM schedule_run WHERE schedule_id = ? ORDER BY id DESC LIMIT 1 OFFSET ?)",
+            *(self.schedule_id, self.schedule_id, KEPT_RUNS),
         )
 
 
@@ -207,6 +225,16 @@ class ScheduleQueries:
         """Give the schedule of this name."""
         row = self._db.row(f"SELECT {_SCHEDULE} FROM schedule WHERE name = ?", name)
         return row and _schedule(row)
+
+    def runs(self, schedule_id: int) -> list[Run]:
+        """Give the runs of a schedule that are remembered, the last one first."""
+        rows = self._db.rows(
+            "SELECT action, began_at, ended_at, result FROM schedule_run WHERE schedule_id = ? ORDER BY id DESC",
+            schedule_id,
+        )
+        return [
+            Run(action, began, ended, outcome_of_text(result) or Outcome()) for action, began, ended, result in rows
+        ]
 
     def made_until(self, domain_id: int | None, until: int, after: int, limit: int) -> list[Found]:
         """Give up to `limit` mailboxes that were made at `until` or earlier.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
+from tempmaild.core.block_rule import BlockRule
 from tempmaild.core.lifetime import HOUR, Lifetime
 from tempmaild.core.policy import Kind, Policy
 from tempmaild.errors import (
@@ -21,6 +22,7 @@ from tempmaild.errors import (
     InvalidValue,
     NoSuchDomain,
 )
+from tempmaild.service.domains import Dependents
 from tests.support import LIFETIME, run
 
 if TYPE_CHECKING:
@@ -229,3 +231,47 @@ class TestNewMailbox:
     def test_has_letters_that_can_be_told_apart(self, house: TestAppliance, name: str) -> None:
         with pytest.raises(InvalidAddress):
             run(house.mailboxes.create(f"{name}@box.test"))
+
+
+class TestListing:
+    def test_gives_pages_with_how_much_is_in_them(self, house: TestAppliance) -> None:
+        run(house.domains.add("*.Bücher.test"))
+        house.create("a@box.test")
+        house.deliver("a@box.test")
+        listed = run(house.domains.page())
+        assert [(row.domain.name, row.mailboxes) for row in listed] == [("*.xn--bcher-kva.test", 0), ("box.test", 1)]
+        assert [row.amount and row.amount.messages for row in listed] == [0, 1]
+        assert [row.domain.name for row in run(house.domains.page(limit=1))] == ["*.xn--bcher-kva.test"]
+        assert [row.domain.name for row in run(house.domains.page(after="*.xn--bcher-kva.test"))] == ["box.test"]
+
+    @pytest.mark.parametrize("part", ["bücher.test", "BÜCHER.TEST", "xn--bcher", "*.bücher.test"])
+    def test_finds_a_name_as_it_is_written(self, house: TestAppliance, part: str) -> None:
+        run(house.domains.add("*.Bücher.test"))
+        assert [row.domain.name for row in run(house.domains.page(part))] == ["*.xn--bcher-kva.test"]
+
+    @pytest.mark.parametrize(("part", "after"), [("\0", ""), ("", "a\0"), ("\ud800", ""), ("x" * 10_000, "")])
+    def test_finds_nothing_by_what_no_name_has(self, house: TestAppliance, part: str, after: str) -> None:
+        assert run(house.domains.page(part, after)) == []
+
+    def test_leaves_out_what_takes_long_to_count(self, house: TestAppliance, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("tempmaild.service.domains._COUNTED", 2)
+        run(house.domains.add("a.test"))
+        for address in ("a@a.test", "b@a.test", "c@a.test", "a@box.test"):
+            house.create(address)
+        large, small = run(house.domains.page())
+        assert (large.mailboxes, large.amount) == (3, None)
+        assert small.amount is not None
+
+    def test_tells_what_depends_on_a_domain(self, house: TestAppliance) -> None:
+        domain = run(house.domains.get("box.test"))
+        assert run(house.domains.dependents(domain)) == Dependents((), 0, 0, 0)
+        run(house.domains.add("a.test", policy=Policy(operator="op@box.test")))
+        run(house.domains.add("b.test", "catch-all", policy=Policy(catch_all="all@box.test")))
+        run(house.domains.add("c.test", "catch-all", policy=Policy(catch_all="all@c.test")))
+        run(house.appliance.block_rules.add([BlockRule("helo", "x.test", domain="box.test")]))
+        assert run(house.domains.dependents(domain)) == Dependents(("a.test", "b.test"), 0, 0, 1)
+
+    def test_a_wildcard_has_what_depends_on_names_below_it(self, house: TestAppliance) -> None:
+        wild = run(house.domains.add("*.wild.test"))
+        run(house.domains.add("a.test", policy=Policy(operator="op@sub.wild.test")))
+        assert run(house.domains.dependents(wild)).domains == ("a.test",)

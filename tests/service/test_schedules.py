@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
@@ -167,7 +167,7 @@ class TestPurge:
 
 @pytest.mark.parametrize("action", [Purge(), Shorten(MINUTE)])
 def test_who_takes_the_mail_of_others_is_spared(tmp_path: Path, database_url: str, action: Action) -> None:
-    sections = {"store": {"url": database_url}, "mailbox": {"operator": "boss@box.test"}}
+    sections: dict[str, Any] = {"store": {"url": database_url}, "mailbox": {"operator": "boss@box.test"}}
     house = make_appliance(tmp_path, **sections)
     catch_all = Policy(catch_all="all@other.test", operator="roles@other.test")
     run(house.domains.add("other.test", "catch-all", policy=catch_all))

@@ -140,12 +140,12 @@ def test_who_was_removed_is_not_taken_up(store: Store) -> None:
     store.now = NOW + 10
     store.write(RemoveSchedule("often"))
     assert store.write(TakeUp(often.id)) is None
-    store.write(NoteRun(often.id, NOW, Outcome()))
+    store.write(NoteRun(often.id, "report", NOW, Outcome()))
 
 
 def test_remember_their_last_run(store: Store) -> None:
     often = add(store)
-    store.write(NoteRun(often.id, NOW + 10, Outcome(3, 4)))
+    store.write(NoteRun(often.id, "report", NOW + 10, Outcome(3, 4)))
     # It is nothing that daemons must know.
     assert store.touched == set()
     kept = ScheduleQueries(store.handle).schedule("often")
