@@ -6,7 +6,6 @@ import ipaddress
 import json
 import re
 import struct
-from argparse import Namespace
 from contextlib import suppress
 from typing import get_args
 
@@ -14,13 +13,14 @@ from tempmaild.checks.clamd_client import outcome, printable
 from tempmaild.checks.dkim_keys import Unverified, parse_key
 from tempmaild.checks.signatures import read_coverage, read_place, read_signature, read_tags, unsigned
 from tempmaild.checks.signed_message import relaxed_field
-from tempmaild.cli.block_rules import _rules_in
 from tempmaild.core import dmarc_record, dns_message, listing, spf_record
 from tempmaild.core.authentication_results import FIELD, claims, field, without_forged
-from tempmaild.core.block_rule import domain_key, helo_key, sender_key
+from tempmaild.core.block_rule import BlockRule, domain_key, helo_key, sender_key
 from tempmaild.core.client_name import literal_address, looks_like_host
 from tempmaild.core.dmarc_record import MOST_LOOKUPS, Policy
 from tempmaild.core.headers import fields, unfold
+from tempmaild.core.limit import Ban
+from tempmaild.core.list_file import ban_of_line, rule_of_line
 from tempmaild.core.received_spf import received_spf
 from tempmaild.core.spam_score import BadAnswer, score_of_rspamd, score_of_spamd
 from tempmaild.core.verdict import Finding
@@ -75,11 +75,12 @@ def check_client_name(data: bytes) -> None:
 
 def check_block_rules(data: bytes) -> None:
     line = data.decode("utf-8", "replace").strip()
-    options = Namespace(kind="address", action="refuse", domain="", seconds=0)
-    with suppress(InvalidValue):
-        for rule in _rules_in(line, options):
-            normal = rule.normalised()
+    for usual in (BlockRule("address", "", "refuse"), None):
+        with suppress(InvalidValue):
+            normal = rule_of_line(line, usual).normalised()
             assert normal.normalised() == normal
+    with suppress(InvalidValue):
+        ban_of_line(line, Ban("", "", "all", 0))
     sender_key(line)
     domain_key(line)
     assert helo_key(helo_key(line)) == helo_key(line)
