@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
+import subprocess
+import sys
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cryptography import x509
@@ -15,7 +19,7 @@ from tempmaild.core.lifetime import Lifetime
 from tempmaild.errors import AddressTaken, DomainExists
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Coroutine, Iterator
     from pathlib import Path
 
     from tempmaild.appliance import Appliance
@@ -81,8 +85,8 @@ The operator's mailbox is {address}: it gets the mail for postmaster, abuse and 
 """
 
 _CONSOLE = """\
-The console, in another terminal: {command} --config {config}
-  its first owner chooses name and password here, once: {link}
+The console is at {url}; its first owner chooses name and password here, once:
+  {link}
 """
 
 
@@ -143,8 +147,23 @@ def welcome(config: Path, settings: Settings, secret: str | None = None, link: s
     if secret:
         text += "\n" + _OPERATOR.format(address=OPERATOR, secret=secret)
     if link:
-        text += "\n" + _CONSOLE.format(command=".venv/bin/tempmaild-admin", config=config.resolve(), link=link)
+        text += "\n" + _CONSOLE.format(url=settings.admin.url, link=link)
     return text
+
+
+@contextmanager
+def console(config: Path) -> Iterator[None]:
+    """Run the console beside the daemon, where it is installed."""
+    if find_spec("tempmaild_admin") is None:
+        yield
+        return
+    command = [sys.executable, "-m", "tempmaild_admin", "--config", str(config)]
+    process = subprocess.Popen(command)  # noqa: S603 - all of it is ours
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait()
 
 
 def make_certificate(certificate: Path, key: Path, now: datetime) -> None:

@@ -35,7 +35,8 @@ def exact(seconds: float) -> str:
 
 def span(seconds: int) -> str:
     """Write a length of time, exactly."""
-    parts, rest = [], seconds
+    parts: list[str] = []
+    rest = seconds
     for unit, length in _SPANS:
         amount, rest = divmod(rest, length)
         if amount or (unit == "second" and not parts):

@@ -144,7 +144,7 @@ async def _work(settings: Settings, source: int, sink: int) -> None:
     # What is there now stays to the end; the garbage collector need not look through it.
     gc.collect()
     gc.freeze()
-    # Each message leaves a thousand objects for a moment; to look for rings among those of one is a tenth of the work.
+    # Each message leaves a thousand objects for a moment; to look for rings among them is a tenth of the work.
     gc.set_threshold(_COLLECT_AFTER)
     os.write(sink, to_frame(Ready(tuple(problems))))
     await _Checker(checks.pipeline, source, sink, checks_log).work()

@@ -58,7 +58,8 @@ def _trial(call: Call) -> None:
     finally:
         open_trial.handle.close()
     print(trial.welcome(config, settings, secret, link), flush=True)
-    _run(call._replace(settings=settings, config=config))
+    with trial.console(config):
+        _run(call._replace(settings=settings, config=config))
 
 
 def add_commands(add: Commands) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from tempmaild.core.limit import SCOPES, parse_address
-from tempmaild.errors import Banned
+from tempmaild.core.limit import SCOPES, networks_around, parse_address
 from tempmaild.store.limits import NoteUses, Use
 
 if TYPE_CHECKING:
@@ -124,16 +123,17 @@ class LimitUse:
             InvalidValue: the address is no IP address.
         """
         address = parse_address(address)
-        banned = ""
-        try:
-            await self._limiter.check_ban(SCOPES[event], address)
-        except Banned as error:
-            banned = str(error)
+        # Read for this client alone: a limiter has all bans in memory, and there may be many.
+        bans = await self._access.read(self._queries.bans_of, int(self._clock()), networks_around(address))
+        banned = [ban.network for ban in bans if ban.scope in ("all", SCOPES[event])]
+        limits = [
+            limit for limit in await self._access.read(self._queries.limits) if limit.enabled and limit.event == event
+        ]
         claims = self._limiter.claims(
-            event, address, sender_domain=sender_domain, mailbox=mailbox, domain=domain, amount=amount
+            limits, address, sender_domain=sender_domain, mailbox=mailbox, domain=domain, amount=amount
         )
-        limits = [self._foreseen(claim, use) for claim, use in zip(claims, await self._known(claims), strict=True)]
-        return Forecast(banned, self._limiter.is_trusted(address), limits)
+        foreseen = [self._foreseen(claim, use) for claim, use in zip(claims, await self._known(claims), strict=True)]
+        return Forecast(banned[0] if banned else "", self._limiter.is_trusted(address), foreseen)
 
     async def _known(self, claims: list[Claim]) -> list[Use | None]:
         keys = {(claim.limit.id, claim.subject) for claim in claims}

@@ -17,7 +17,7 @@ from tempmaild.store.limits import AddBan, AddLimit, ChangeLimit, RemoveLimit
 from tempmaild.store.transaction import SETTINGS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from tempmaild.core.limit import Event, Limit, Scope
     from tempmaild.log import Log
@@ -208,7 +208,7 @@ class Limiter:
             await self._look_again()
         self._banned.check(address, SCOPES[event])
         claims = self.claims(
-            event,
+            self._by_event.get(event, ()),
             address,
             sender_domain=sender_domain,
             mailbox=mailbox,
@@ -224,7 +224,7 @@ class Limiter:
 
     def claims(
         self,
-        event: Event,
+        limits: Iterable[Limit],
         address: str,
         *,
         sender_domain: str = "",
@@ -233,9 +233,9 @@ class Limiter:
         domain: str = "",
         amount: int = 1,
     ) -> list[Claim]:
-        """Give what an event is counted against, by limits as they were known last; arguments as for `count`."""
+        """Give what an event is counted against, if these are all limits for such events; arguments as for `count`."""
         claims = []
-        for limit in self._by_event.get(event, ()):
+        for limit in limits:
             if limit.subject == "network":
                 subject = self._network(address, limit.ipv4_prefix, limit.ipv6_prefix)
             elif limit.subject == "sender-domain":

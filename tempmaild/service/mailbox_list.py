@@ -161,7 +161,9 @@ class MailboxList:
         """
         new = await self._mailboxes.create(address, lifetime, operator=True, role=role)
         subject = await self._access.read(self._list_queries.subject, new.mailbox.id)
-        await self._access.write(Note(actor, "mailbox-create", subject, {"sealed": new.mailbox.public_key is not None}))
+        await self._access.write(
+            Note(actor, "mailbox-create", subject, {"sealed": new.mailbox.public_key is not None})
+        )
         return new
 
     async def destroy(self, mailbox: Mailbox, actor: str) -> Destruction:

@@ -81,7 +81,7 @@ class MailboxListQueries:
             places = ", ".join("?" * len(columns))
             condition += f" AND ({', '.join(columns)}) {'<' if goes_down else '>'} ({places})"
             parameters += after
-        # Where few have a piece in the middle, to sort those few is six times faster than to go along an index of times.
+        # Where few have a piece in the middle, to sort those few is six times faster than to go along an index.
         kept_from_index = "+" if wanted.parts and not wanted.at_start and order in {"soonest", "latest"} else ""
         ordered = kept_from_index + ", ".join(f"{column}{' DESC' if goes_down else ''}" for column in columns)
         rows = self._db.rows(

@@ -407,8 +407,10 @@ class DestroyMailboxes(Struct, frozen=True):
         count = sum(total <= self.most for total in accumulate(messages))
         left = tuple(mailbox.id for mailbox in doomed[count:])
         if doomed and not count:
-            _erase_some(transaction, doomed[0], self.most)
-            return Destroyed(0, 0, left)
+            if _erase_some(transaction, doomed[0], self.most):
+                return Destroyed(0, 0, left)
+            # A counter was wrong: nothing is there any more, and nobody is to wait for that to end.
+            count, messages[0], left = 1, 0, left[1:]
         _destroy(transaction, doomed[:count], dict(self.mailboxes))
         for mailbox, here in zip(doomed[:count], messages, strict=False):
             prove_destruction(transaction, self.actor, mailbox.id, here + mailbox.erased, *mailbox.receipt)
@@ -453,8 +455,8 @@ def _lock(db: Handle) -> str:
     return "" if db.sqlite else " FOR UPDATE"
 
 
-def _erase_some(transaction: Transaction, mailbox: _Doomed, most: int) -> None:
-    """Delete so many messages of a mailbox that is going to be destroyed."""
+def _erase_some(transaction: Transaction, mailbox: _Doomed, most: int) -> int:
+    """Delete so many messages of a mailbox that is going to be destroyed; how many there were to be deleted."""
     db = transaction.db
     left = most
     for folder_id in mailbox.folder_ids:
@@ -462,6 +464,7 @@ def _erase_some(transaction: Transaction, mailbox: _Doomed, most: int) -> None:
         # Nobody will ask what was in it.
         db.run("DELETE FROM expunged WHERE folder_id = ?", folder_id)
     db.run("UPDATE mailbox SET erased = erased + ? WHERE id = ?", most - left, mailbox.id)
+    return most - left
 
 
 def _destroy(transaction: Transaction, doomed: Sequence[_Doomed], quarantines: Mapping[int, int]) -> None:

@@ -301,3 +301,15 @@ class TestSrv:
 
     def test_is_about_the_domain_of_the_address(self) -> None:
         assert self.read(settings(), "joe@xn--bcher-kva.test")["_imaps"] == (0, 993, "mx.box.test")
+
+
+@pytest.mark.parametrize(
+    ("configured", "url"),
+    [
+        (settings(), "imaps://joe%2Ba%40box.test@mx.box.test:993/"),
+        (WITHOUT_TLS, "imap://joe%2Ba%40box.test@mx.box.test:143/"),
+        (ONLY_POP3, "pops://joe%2Ba%40box.test@mx.box.test:995/"),
+    ],
+)
+def test_url_of_a_mailbox(configured: Settings, url: str) -> None:
+    assert client_config.imap_url("joe+a@box.test", configured) == url

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tempmaild.core import receipt as receipts
 from tempmaild.errors import CredentialRefused, MailboxGone, NoSuchFolder, NoSuchMailbox
-from tempmaild.service.mailbox_list import Search, _as_kept, _position
+from tempmaild.service.mailbox_list import Listed, Search, _as_kept, _position
 from tempmaild.store.mailbox_list import ORDERS
 from tests.support import NOW, run
 
@@ -62,7 +62,8 @@ class TestList:
         for name in "cab":
             house.create(f"{name}@box.test")
         house.deliver("c@box.test")
-        after, rows = "", []
+        after = ""
+        rows: list[Listed] = []
         for _ in range(3):
             page = run(house.appliance.mailbox_list.page(Search(), order, after, 1))
             rows += page.rows

@@ -23,12 +23,14 @@ from tempmaild.store.mailboxes import (
     CreateFolder,
     DeleteFolder,
     DestroyMailbox,
+    DestroyMailboxes,
     RemoveDomain,
     RenameFolder,
     Subscribe,
 )
 from tempmaild.store.messages import Copy
 from tempmaild.store.transaction import LIFETIMES
+from tempmaild.store.writer import commit
 from tests.store.house import CREDENTIAL, creation
 from tests.support import LIFETIME, NOW
 
@@ -339,3 +341,16 @@ def test_ids_are_never_given_again(store: Store) -> None:
         assert not ids & seen
         seen |= ids
         store.write(DestroyMailbox(mailbox.id, 0))
+
+
+def test_a_wrong_counter_keeps_no_mailbox_from_its_end(store: Store) -> None:
+    mailbox = store.mailbox()
+    store.fill(store.folder(mailbox), 2)
+    with store.handle.transaction():
+        store.handle.run("UPDATE folder SET messages = 1000000 WHERE id = ?", store.folder(mailbox).id)
+    change = DestroyMailboxes(((mailbox.id, 0),), most=10)
+    # Past the check that counters are right, which is after each commit of the tests.
+    results, _ = commit(store.handle, store.vault, [change], store.now)
+    assert results[0].left == (mailbox.id,)
+    assert store.write(change).mailboxes == 1
+    assert store.count("entry") == 0

@@ -67,7 +67,7 @@ def add() -> ResponseReturnValue:
         try:
             (rule,) = call(appliance().block_rules.add([form.rule(int(appliance().now()))], current_user.name))
         except InvalidValue as error:
-            show_problem(form, error)
+            _show(form, error)
         else:
             flash(_("The rule about %(subject)s holds from now on.", subject=rule.subject), "success")
             return redirect(url_for("block_rules.index", part=rule.subject))
@@ -117,7 +117,7 @@ def try_out() -> str:
         try:
             holding, about = call(appliance().block_rules.foresee(*_tried(form)))
         except InvalidValue as error:
-            show_problem(form, InvalidValue("client", error.reason) if error.field == "address" else error)
+            _show(form, error)
             tried = False
     return render_template("block_rules/try.html", form=form, tried=tried, holding=holding, about=about, **_WORDS)
 
@@ -159,6 +159,12 @@ def _lines() -> Iterator[str]:
         after = (rules[-1].kind, rules[-1].subject, rules[-1].domain)
 
 
+def _show(form: RuleForm | ChangeForm | TryForm, error: InvalidValue) -> None:
+    """Put what is wrong beside its field, which has another name here."""
+    fields = {"network": "subject", "until": "seconds", "address": "client"}
+    show_problem(form, InvalidValue(fields.get(error.field, error.field), error.reason))
+
+
 def _given(name: str) -> str:
     """Give what the address of the page says; no database takes NUL."""
     return request.args.get(name, "").replace("\0", "")
@@ -180,7 +186,7 @@ def _change(form: ChangeForm, old: BlockRule) -> bool:
     try:
         call(appliance().block_rules.add([new], current_user.name))
     except InvalidValue as error:
-        show_problem(form, error)
+        _show(form, error)
         return False
     return True
 

@@ -26,7 +26,6 @@ from tempmaild.errors import (
     NotExtendable,
 )
 from tempmaild.service.mailbox_list import Search
-from tempmaild.service.mailboxes import Purged
 from tempmaild.store.mailbox_list import ORDERS
 from tempmaild_admin.forms import ConfirmForm
 from tempmaild_admin.forms.mailboxes import OWN, CreateForm, DestroyForm, ExtendForm, SearchForm
@@ -327,9 +326,9 @@ def _show_doomed(form: DestroyForm, search: Search, count: int) -> str:
 
 
 def _destroy_some(search: Search, form: DestroyForm, count: int) -> ResponseReturnValue:
-    until, purged = time.monotonic() + _PORTION_SECONDS, Purged(0, 0)
+    until = time.monotonic() + _PORTION_SECONDS
     while time.monotonic() < until and (some := call(appliance().mailbox_list.first(search, _TOGETHER))):
-        purged += call(appliance().mailboxes.destroy_all(some, current_user.name))
+        call(appliance().mailboxes.destroy_all(some, current_user.name))
     left = call(appliance().mailbox_list.count(search))
     if left:
         return render_template("mailboxes/destroying.html", form=form, left=left, count=count)
