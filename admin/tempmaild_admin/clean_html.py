@@ -6,10 +6,17 @@ Some pages of 60 KB keep the parser for minutes, which no check beforehand foret
 
 from __future__ import annotations
 
+import resource
 import sys
+from contextlib import suppress
 from typing import Final
 
 import nh3
+
+LONGEST_CLEAN: Final = 4 << 20
+"""Octets of cleaned HTML: the parser repeats what was left open, and can make much out of little."""
+MOST_MEMORY: Final = 512 << 20
+"""Octets of address space: an ordinary message takes some 40 MiB with all of Python."""
 
 ATTRIBUTES: Final = {
     tag: names - {"src", "longdesc"} | {"align", "bgcolor", "color", "dir", "height", "style", "valign", "width"}
@@ -35,5 +42,16 @@ def clean(html: str) -> str:
     )
 
 
+def main() -> None:
+    """Clean what comes, or end with an error; memory that runs out ends it, too."""
+    with suppress(OSError, ValueError):  # a sandbox may not allow it, or have a lower limit
+        resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    cleaned = clean(sys.stdin.buffer.read().decode("utf-8", "replace")).encode()
+    if len(cleaned) > LONGEST_CLEAN:
+        sys.exit(1)
+    sys.stdout.buffer.write(cleaned)
+
+
 if __name__ == "__main__":
-    sys.stdout.buffer.write(clean(sys.stdin.buffer.read().decode("utf-8", "replace")).encode())
+    main()

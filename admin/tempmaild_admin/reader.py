@@ -30,8 +30,6 @@ LONGEST_TEXT: Final = 256 << 10
 """Octets of a text that are shown; the source has all of it."""
 LONGEST_HTML: Final = 512 << 10
 """Octets of HTML that are cleaned: newsletters have some 100 KiB."""
-LONGEST_CLEAN: Final = 4 << 20
-"""Characters of cleaned HTML: the parser repeats what was left open, and can make much out of little."""
 DEEPEST: Final = 256
 """Elements within elements; half of what browsers take."""
 CLEANING_SECONDS: Final = 3.0
@@ -140,7 +138,7 @@ def clean(html: str) -> str:
     except (OSError, subprocess.SubprocessError) as error:
         raise TooHard from error
     cleaned = done.stdout.decode("utf-8", "replace")
-    if len(cleaned) > LONGEST_CLEAN or _depth(cleaned) > DEEPEST:
+    if _depth(cleaned) > DEEPEST:
         raise TooHard
     return cleaned
 

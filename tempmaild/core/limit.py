@@ -55,6 +55,8 @@ LONGEST_BAN = 3650 * 86_400
 """Seconds."""
 LONGEST_REASON = 200
 """Characters of the reason of a ban."""
+_LAST_YEAR = 253_402_300_799
+"""The end of the year 9999: later times cannot be written (UTC epoch seconds)."""
 _IPV4_PREFIXES = range(8, 33)
 _IPV6_PREFIXES = range(16, 129)
 
@@ -142,6 +144,8 @@ class Ban(Struct, frozen=True):
         if len(self.reason) > LONGEST_REASON or not self.reason.isprintable():
             raise InvalidValue("reason", f"it is not one line of at most {LONGEST_REASON} characters")
         _check_word("scope", self.scope, get_args(Scope))
+        if not 0 <= self.until <= _LAST_YEAR:
+            raise InvalidValue("until", f"{self.until} is no time before the year 10000")
         return msgspec.structs.replace(self, network=network)
 
 

@@ -87,8 +87,7 @@ def ban_of_line(line: str, usual: Ban) -> Ban:
     if not line.startswith("{"):
         return msgspec.structs.replace(usual, network=line).normalised()
     fields = _object(line, "ban", _OF_BANS, ("network",))
-    until = {"until": _until(fields)} if fields.get("until") else {}
-    return msgspec.structs.replace(usual, **fields | until).normalised()
+    return msgspec.structs.replace(usual, **fields | {"until": _until(fields) or usual.until}).normalised()
 
 
 def line_of_ban(ban: Ban) -> str:

@@ -233,7 +233,7 @@ class Limiter:
         domain: str = "",
         amount: int = 1,
     ) -> list[Claim]:
-        """Give what an event is counted against, if these are all limits for such events; arguments as for `count`."""
+        """Give what an event is counted against, if these are the limits for such; arguments as for `count`."""
         claims = []
         for limit in limits:
             if limit.subject == "network":

@@ -198,6 +198,13 @@ class TestExtending:
         assert "Somebody else has changed this meanwhile." in answer.text
         assert run(console.appliance.mailboxes.find("joe@box.test")).ends_at == mailbox.ends_at + 60
 
+    def test_what_lives_for_ever_lives_no_longer(self, console: Console) -> None:
+        new = run(console.appliance.mailboxes.create("joe@box.test", Lifetime(0), operator=True))
+        mailbox = new.mailbox
+        browser, path = console.as_("operator"), f"/mailboxes/{mailbox.id}/extend"
+        assert "for ever" in browser.page(f"/mailboxes/{mailbox.id}/").text
+        assert browser.submit(path, by="1h").errors["by"] == "It does not end before that time."
+
     def test_nothing_brings_back_what_is_over(self, console: Console) -> None:
         (mailbox,) = make(console, "joe")
         console.clock.now += LIFETIME
@@ -284,3 +291,20 @@ class TestDestroying:
     def test_a_search_that_makes_no_sense_destroys_nothing(self, console: Console) -> None:
         make(console, "a")
         console.as_("operator").page("/mailboxes/destroy?life=nothing", 400)
+
+
+def test_every_page_is_well_formed_with_its_headings_in_order(console: Console) -> None:
+    run(console.appliance.domains.add("open.test", "open"))
+    mailbox = console.house.create("joe@open.test").mailbox
+    console.house.deliver("joe@open.test")
+    folders = run(console.appliance.mailboxes.describe("joe@open.test")).folders
+    inbox = next(folder.id for folder in folders if folder.messages)
+    browser, one = console.as_("operator"), f"/mailboxes/{mailbox.id}"
+    pages = [browser.submit("/mailboxes/create", address="box.test")]
+    paths = ["/mailboxes/", "/mailboxes/create", "/mailboxes/destroy", f"{one}/", f"{one}/extend", f"{one}/destroy"]
+    pages += [browser.page(path) for path in (*paths, f"{one}/{inbox}/", f"{one}/{inbox}/1/")]
+    pages.append(browser.submit(f"{one}/destroy"))
+    for page in pages:
+        assert page.unclosed == [], page.url
+        assert page.headings[0] == "h1", page.url
+        assert set(page.headings[1:]) <= {"h2"}, page.url

@@ -133,6 +133,17 @@ def test_an_attachment_is_saved_never_opened(console: Console, inbox: str) -> No
     assert looked_at(console) == [("op", 1, "part 3")]
 
 
+def test_a_name_may_have_any_letters(console: Console, inbox: str) -> None:
+    console.house.deliver(
+        "joe@open.test",
+        b"Content-Type: a/b\r\nContent-Disposition: attachment; filename*=utf-8''%e2%82%ac%0d%0aX:y.txt\r\n\r\nx",
+    )
+    answer = console.as_("operator").get(f"{inbox}2/parts/1")
+    # RFC 6266 §4.3
+    assert "filename*=UTF-8''%E2%82%ACX_y.txt" in answer.headers["Content-Disposition"]
+    assert "X" not in answer.headers
+
+
 @pytest.mark.parametrize("rest", ["99/", "99/html", "99/source", "99/parts/1", "0/", f"{'9' * 30}/", "1/parts/0"])
 def test_what_is_not_there(console: Console, inbox: str, rest: str) -> None:
     console.as_("operator").page(inbox + rest, 404)

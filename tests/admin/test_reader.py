@@ -102,6 +102,9 @@ def test_what_is_harmless_stays() -> None:
     assert reader.clean(html) == html
 
 
+OPEN = "<p>" + "".join(f"<font color=c{number}>" for number in range(200))
+
+
 @pytest.mark.parametrize(
     "html",
     [
@@ -109,13 +112,13 @@ def test_what_is_harmless_stays() -> None:
         "".join(f"<font color=c{number}><p>" for number in range(20_000)),
         # Browsers would not show it.
         "<div>" * (reader.DEEPEST + 1),
-        # It becomes five times larger.
-        "&" * 100_000,
+        # Whatever is open is repeated in each paragraph: 12 KB become 10 MB, 400 KB more than there is memory.
+        OPEN + "<p>x" * 2000,
+        OPEN + "<p>x" * 100_000,
     ],
-    ids=["slow", "deep", "large"],
+    ids=["slow", "deep", "large", "many"],
 )
 def test_what_is_too_hard_is_not_shown(html: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader, "LONGEST_CLEAN", 200_000)
     monkeypatch.setattr(reader, "CLEANING_SECONDS", 1.5)
     with pytest.raises(TooHard):
         reader.clean(html)

@@ -208,3 +208,34 @@ def test_texts_give_back_what_they_were_made_of() -> None:
     outcome = Outcome(1, 2, (DomainCount("box.test", 1, 0, 2, 3),), ended_early=True, error="é")
     assert outcome_of_text(outcome_to_text(outcome)) == outcome
     assert outcome_of_text("") is None
+
+
+class TestComing:
+    def test_is_as_many_as_were_asked_for(self) -> None:
+        daily = Schedule("a", "", Report(), Cron("0 0 * * *"))
+        assert daily.coming(0, 3) == [86_400, 2 * 86_400, 3 * 86_400]
+        often = Schedule("a", "", Report(), Every(10), created_at=5)
+        assert often.coming(25, 2) == [35, 45]
+        assert often.coming(25, 0) == []
+
+    def test_is_nothing_where_nothing_comes(self) -> None:
+        assert Schedule("a", "", Report(), Cron("0 0 31 4 *")).coming(0, 5) == []
+        assert Schedule("a", "", Report(), Every(10), enabled=False).coming(0, 5) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "comes"),
+    [
+        ("0 0 30 2 *", False),
+        ("0 0 31 feb,apr,jun *", False),
+        ("0 0 30-31 2 *", False),
+        ("0 0 31 4-5 *", True),
+        ("0 0 29 2 *", True),
+        ("0 0 29-31 2 *", True),
+        # Each of both days is enough.
+        ("0 0 30 2 mon", True),
+        ("0 0 */30 2 *", True),
+    ],
+)
+def test_days_that_no_year_has_never_come(line: str, comes: bool) -> None:
+    assert (Cron(line).next(0) is not None) == comes

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tempmaild.appliance import open_appliance
 from tests.daemon import HOST, start_daemon
+from tests.support import run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -119,3 +121,22 @@ def test_failed_logins_over_all_protocols_lead_to_a_ban(daemon: RunningDaemon) -
     assert "limit failed-logins-ban" in daemon.command("ban", "list")
     daemon.restart()
     assert greeting(daemon.ports.imap).startswith(b"* BYE")
+
+
+def test_the_daemon_tells_who_is_limited(daemon: RunningDaemon) -> None:
+    daemon.command("limit", "set", "messages", "--amount", "2")
+    codes: list[int] = []
+    with smtplib.SMTP(HOST, daemon.ports.smtp, timeout=_PATIENCE) as client:
+        client.ehlo()
+        deadline = time.monotonic() + _PATIENCE
+        while codes[-2:] != [450, 450]:
+            assert time.monotonic() < deadline
+            codes.append(client.mail("a@sender.test")[0])
+            client.rset()
+    # What was not told yet is told at the end.
+    assert daemon.stop() == 0
+    appliance = open_appliance(daemon.settings)
+    (held,) = run(appliance.limit_use.list_all())
+    assert (held.limit.name, held.use.subject, held.use.used) == ("messages", "127.0.0.1/32", 2)
+    assert held.use.excess >= 2
+    appliance.handle.close()

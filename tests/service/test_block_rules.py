@@ -169,3 +169,46 @@ def test_rules_are_looked_up_and_not_gone_through() -> None:
     book = Rulebook(many)
     about = list(book._about("10.0.0.7", "h7.example.org", "a7@7.example.org"))
     assert about == [many[2007], many[3007], many[1007]]
+
+
+class TestForeseen:
+    @pytest.mark.parametrize("domain", ["box.test", ""])
+    @pytest.mark.parametrize("client", [CLIENT, "2001:db8::1", ""])
+    @pytest.mark.parametrize("sender", [SENDER, "a@[192.0.2.9]", ""])
+    def test_is_what_would_hold(self, rules: BlockRules, client: str, sender: str, domain: str) -> None:
+        add(
+            rules,
+            BlockRule("address", SENDER, "allow", "box.test"),
+            BlockRule("address", "a@[192.0.2.9]", "junk"),
+            BlockRule("domain", "example.org"),
+            BlockRule("network", "192.0.2.0/24", "junk"),
+            BlockRule("network", "2001:db8::/32", until=NOW + 60),
+            BlockRule("helo", "org", "junk"),
+        )
+        holding, about = run(rules.foresee(client, HELO, sender, domain))
+        run(rules.refresh())
+        assert holding == rules.check(client, HELO, sender, domain)
+        assert holding in about
+
+    def test_is_nothing_without_rules(self, rules: BlockRules) -> None:
+        assert run(rules.foresee("", "", "", "")) == (None, [])
+        assert run(rules.foresee(CLIENT, HELO, SENDER, "box.test")) == (None, [])
+
+    def test_needs_an_address_that_is_one(self, rules: BlockRules) -> None:
+        with pytest.raises(InvalidValue, match="'here' is no IP address"):
+            run(rules.foresee("here", "", "", ""))
+
+    def test_reads_no_other_rules(self, rules: BlockRules, monkeypatch: pytest.MonkeyPatch) -> None:
+        add(rules, BlockRule("domain", "example.org"))
+        monkeypatch.delattr(type(rules._queries), "rules")
+        assert run(rules.foresee(CLIENT, HELO, SENDER, ""))[0] is not None
+
+
+def test_one_rule_is_given(rules: BlockRules) -> None:
+    add(rules, BlockRule("domain", "example.org"), BlockRule("domain", "example.org", "junk", "box.test"))
+    assert run(rules.get("domain", "Example.org.", "BOX.test")).action == "junk"
+    assert run(rules.get("domain", "example.org")).action == "refuse"
+    with pytest.raises(NoSuchBlockRule):
+        run(rules.get("domain", "example.org", "other.test"))
+    with pytest.raises(InvalidValue):
+        run(rules.get("domain", "no name"))

@@ -102,6 +102,29 @@ class TestOperator:
             run(house.appliance.bans.add(*values))
         assert caught.value.field == field
 
+    def test_bans_the_networks_of_a_list(self, house: TestAppliance, monkeypatch: pytest.MonkeyPatch) -> None:
+        bans = house.appliance.bans
+        some = [
+            Ban("192.0.2.1", "a", "all", NOW + 60),
+            Ban("2001:db8::/32", "", "mail", NOW + 60),
+            Ban("::1", "over", "all", NOW),
+        ]
+        assert run(bans.add_all(some, "operator")) == 2
+        assert {ban.network for ban in run(bans.list_all())} == {"192.0.2.1/32", "2001:db8::/32"}
+        assert run(bans.count()) == 2
+        assert [ban.network for ban in run(bans.about("2001:db8:1::/48"))] == ["2001:db8::/32"]
+        assert run(bans.add_all([Ban("::1", "over", "all", NOW)])) == 0
+        for wrong in (
+            [Ban("192.0.2.7", "", "all", NOW + 60), Ban("nobody", "", "all", NOW + 60)],
+            [Ban("192.0.2.7", "", "all", NOW + 3650 * 86_400 + 1)],
+        ):
+            with pytest.raises(InvalidValue):
+                run(bans.add_all(wrong))
+        monkeypatch.setattr("tempmaild.service.bans.MOST_IMPORTED", 1)
+        with pytest.raises(InvalidValue, match="there are 2, and no more than 1"):
+            run(bans.add_all(some))
+        assert run(bans.count()) == 2
+
 
 class TestActions:
     def test_refuse(self, house: TestAppliance, limiter: Limiter) -> None:

@@ -152,3 +152,32 @@ def test_the_settings_name_it(tmp_path: Path, redis: Redis) -> None:
 def test_a_url_that_cannot_be_used_is_refused(tmp_path: Path, url: str) -> None:
     with pytest.raises(StoreFailed, match=r"limits\.redis_url cannot be used"):
         make_appliance(tmp_path, limits={"redis_url": url})
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_what_is_used_up_is_known_without_counting(house: TestAppliance, redis: Redis, strategy: Strategy) -> None:
+    limit = Limit("few", "message", "network", 3, 3600, strategy, id=7)
+    one, other = meter(house, redis, Clock()), meter(house, redis, Clock())
+    claims = [Claim(limit, subject, 1) for subject in ("192.0.2.1/32", "192.0.2.2/32")]
+    count(one, limit)
+    count(one, limit)
+    for _ in range(3):
+        assert run(other.usage(claims)) == run(other.shared_usage(claims)) == [2, 0]
+    redis.stop()
+    assert run(other.shared_usage(claims)) is None
+    assert run(other.usage(claims)) == [0, 0], "its own"
+
+
+def test_the_console_sees_what_daemons_count_in_redis(tmp_path: Path, redis: Redis) -> None:
+    houses = [
+        make_appliance(tmp_path / name, limits={"redis_url": redis.url, "trusted_networks": ()}) for name in "ab"
+    ]
+    for house in houses:
+        run(house.appliance.limits.change(Limit("messages", "message", "network", 3, 3600)))
+    for _ in range(2):
+        run(houses[0].appliance.limiter.count("message", "192.0.2.1"))
+    (seen,) = run(houses[1].appliance.limit_use.foresee("message", "192.0.2.1")).limits
+    assert (seen.used, seen.is_beyond, seen.noted_at) == (2, False, 0)
+    assert run(houses[1].appliance.limit_use.foresee("message", "192.0.2.1", amount=2)).limits[0].is_beyond
+    for house in houses:
+        house.close()

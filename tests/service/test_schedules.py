@@ -10,7 +10,7 @@ import pytest
 from tempmaild.appliance import open_appliance
 from tempmaild.core.lifetime import DAY, HOUR, MINUTE, Lifetime
 from tempmaild.core.policy import Policy
-from tempmaild.core.schedule import Cron, DomainCount, Every, Outcome, Purge, Report, Schedule, Shorten
+from tempmaild.core.schedule import Cron, DomainCount, Every, Outcome, Purge, Report, Run, Schedule, Shorten
 from tempmaild.errors import (
     InvalidAddress,
     InvalidValue,
@@ -218,6 +218,19 @@ def test_report_counts(house: TestAppliance) -> None:
     assert act(house, add(house)) == Outcome(2, 1, (boxes, others))
     assert act(house, add(house, domain="other.test", name="other")) == Outcome(0, 0, (others,))
     assert addresses(house) == ["a@box.test", "b@box.test"]
+
+
+def test_runs_are_remembered(house: TestAppliance) -> None:
+    house.create()
+    schedule = add(house)
+    act(house, schedule)
+    changed = run(house.appliance.schedules.change(msgspec.structs.replace(schedule, action=Purge())))
+    house.clock.now += 10
+    act(house, changed)
+    assert run(house.appliance.schedules.runs(schedule)) == [
+        Run("purge", NOW + 10, NOW + 10, Outcome(1, 0)),
+        Run("report", NOW, NOW, Outcome(1, 0)),
+    ]
 
 
 def test_a_failure_is_noted(house: TestAppliance) -> None:

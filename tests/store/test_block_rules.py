@@ -10,7 +10,7 @@ import pytest
 from tempmaild.core.block_rule import BlockRule
 from tempmaild.errors import InvalidValue, NoSuchBlockRule
 from tempmaild.store import block_rules
-from tempmaild.store.block_rules import AddBlockRules, BlockRuleQueries, RemoveBlockRule
+from tempmaild.store.block_rules import AddBlockRules, BlockRuleQueries, RemoveBlockRule, Wanted
 from tempmaild.store.transaction import SETTINGS
 from tests.support import NOW
 
@@ -79,3 +79,52 @@ def test_changes_are_announced_and_nothing_else_is_read_again(store: Store) -> N
         assert queries.version() == number
         assert SETTINGS in store.touched
     assert store.queries.counter("settings") == settings
+
+
+class TestPages:
+    RULES = (
+        BlockRule("address", "joe@example.org", "allow", created_at=NOW),
+        BlockRule("domain", "example.org", "refuse", created_at=NOW),
+        BlockRule("domain", "example.org", "junk", "a.test", created_at=NOW),
+        BlockRule("helo", "100%", "junk", until=NOW + 60, created_at=NOW),
+    )
+
+    def test_go_on_where_the_last_one_ended(self, store: Store) -> None:
+        queries = BlockRuleQueries(store.handle)
+        store.write(AddBlockRules(self.RULES))
+        after, seen = None, list[BlockRule]()
+        while page := queries.page(Wanted(), NOW, after, 1):
+            seen += page
+            after = page[-1].kind, page[-1].subject, page[-1].domain
+        assert seen == list(self.RULES)
+        assert queries.count() == 4
+
+    @pytest.mark.parametrize(
+        ("wanted", "found"),
+        [
+            (Wanted(part="example"), [0, 1, 2]),
+            (Wanted("domain", part="example"), [1, 2]),
+            (Wanted("domain", "junk"), [2]),
+            (Wanted(action="junk"), [2, 3]),
+            (Wanted(part="%"), [3]),
+            (Wanted(part="_"), []),
+        ],
+    )
+    def test_have_what_is_wanted(self, store: Store, wanted: Wanted, found: list[int]) -> None:
+        store.write(AddBlockRules(self.RULES))
+        queries = BlockRuleQueries(store.handle)
+        assert queries.page(wanted, NOW, None, 9) == [self.RULES[number] for number in found]
+
+    def test_leave_out_what_is_over(self, store: Store) -> None:
+        store.write(AddBlockRules(self.RULES))
+        assert BlockRuleQueries(store.handle).page(Wanted("helo"), NOW + 60, None, 9) == []
+
+
+def test_rules_about_some_are_found(store: Store) -> None:
+    rules = TestPages.RULES
+    store.write(AddBlockRules(rules))
+    queries = BlockRuleQueries(store.handle)
+    assert queries.about({"domain": ["example.org", "org"], "helo": ["x"]}, NOW) == [rules[1], rules[2]]
+    assert queries.about({"helo": ["100%"]}, NOW) == [rules[3]]
+    assert queries.about({"helo": ["100%"]}, NOW + 60) == []
+    assert queries.about({}, NOW) == []

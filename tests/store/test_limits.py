@@ -9,7 +9,18 @@ import pytest
 
 from tempmaild.core.limit import Ban, Limit
 from tempmaild.errors import NameTaken, NoSuchBan, NoSuchLimit
-from tempmaild.store.limits import AddBan, AddLimit, ChangeLimit, LimitQueries, RemoveBan, RemoveLimit
+from tempmaild.store import limits
+from tempmaild.store.limits import (
+    AddBan,
+    AddBans,
+    AddLimit,
+    ChangeLimit,
+    LimitQueries,
+    NoteUses,
+    RemoveBan,
+    RemoveLimit,
+    Use,
+)
 from tempmaild.store.transaction import SETTINGS
 from tests.support import NOW
 
@@ -29,8 +40,8 @@ def actions(store: Store) -> list[tuple[str, str, str]]:
 
 
 def test_begins_with_limits_that_there_can_be(store: Store) -> None:
-    limits = LimitQueries(store.handle).limits()
-    assert [limit.name for limit in limits] == [
+    found = LimitQueries(store.handle).limits()
+    assert [limit.name for limit in found] == [
         "connections",
         "failed-logins-ban",
         "failed-logins-delay",
@@ -38,7 +49,7 @@ def test_begins_with_limits_that_there_can_be(store: Store) -> None:
         "new-addresses",
         "recipients",
     ]
-    for limit in limits:
+    for limit in found:
         limit.check()
         assert limit.enabled
 
@@ -133,3 +144,68 @@ def test_a_ban_makes_nobody_read_the_domains_again(store: Store) -> None:
     before = store.queries.counter("settings")
     store.write(AddBan(BAN, "operator"))
     assert store.queries.counter("settings") == before
+
+
+class TestBans:
+    def test_of_a_list_are_added_together(self, store: Store) -> None:
+        queries = LimitQueries(store.handle)
+        store.write(AddBan(msgspec.structs.replace(BAN, until=NOW + 600), "operator"))
+        other = Ban("2001:db8::/32", "", "all", NOW + 60)
+        before = queries.versions()
+        store.write(AddBans((BAN, other), "operator"))
+        # The one that was there already is for the longer time.
+        kept = [
+            msgspec.structs.replace(BAN, until=NOW + 600, created_at=NOW),
+            msgspec.structs.replace(other, created_at=NOW),
+        ]
+        assert queries.bans(NOW) == kept
+        assert queries.versions()[0] == before[0] + 1
+        assert SETTINGS in store.touched
+        assert actions(store)[-1] == ("operator", "ban-import", "")
+
+    def test_are_read_in_pages(self, store: Store) -> None:
+        queries = LimitQueries(store.handle)
+        for second, networks in enumerate([("::2/128", "::1/128"), ("192.0.2.1/32",)]):
+            store.now = NOW + second
+            for network in networks:
+                store.write(AddBan(Ban(network, "", "all", NOW + 60)))
+        pages, after = list[str](), None
+        while page := queries.bans_page(NOW + 1, after, 2):
+            pages += [ban.network for ban in page]
+            after = page[-1].created_at, page[-1].network
+        assert pages == [ban.network for ban in queries.bans(NOW + 1)] == ["192.0.2.1/32", "::1/128", "::2/128"]
+        assert queries.count_bans(NOW + 1) == 3
+        assert queries.bans_page(NOW + 60, None, 9) == []
+        assert queries.count_bans(NOW + 60) == 0
+
+    def test_of_networks_are_found(self, store: Store) -> None:
+        queries = LimitQueries(store.handle)
+        store.write(AddBan(BAN))
+        assert [ban.network for ban in queries.bans_of(NOW, ["192.0.2.0/24", "192.0.2.1/32"])] == ["192.0.2.0/24"]
+        assert queries.bans_of(NOW, ["192.0.0.0/16"]) == []
+        assert queries.bans_of(NOW + 60, ["192.0.2.0/24"]) == []
+
+
+class TestUses:
+    def test_are_noted_again_and_forgotten(self, store: Store) -> None:
+        queries = LimitQueries(store.handle)
+        first, second = Use(1, "192.0.2.1/32", 5, 0, NOW, NOW + 60), Use(1, "x", 9, 2, NOW, NOW + 90)
+        store.write(NoteUses((first, second)))
+        assert queries.uses(NOW) == [second, first]
+        # It is nothing that daemons must know.
+        assert store.touched == set()
+        again = msgspec.structs.replace(first, used=6, noted_at=NOW + 1, until=NOW + 61)
+        store.write(NoteUses((again,)))
+        assert queries.uses(NOW) == [again, second]
+        assert queries.uses(NOW, {(1, "x"), (2, "192.0.2.1/32")}) == [second]
+        assert queries.uses(NOW, set()) == []
+        assert queries.uses(NOW + 61) == [second]
+        store.now = NOW + 61
+        store.write(NoteUses((second,)))
+        assert store.count("limit_use") == 1
+
+    def test_are_not_too_many(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(limits, "MOST_USES", 3)
+        for second in range(5):
+            store.write(NoteUses((Use(1, f"{second}", 1, 1, NOW + second, NOW + 60),)))
+        assert [use.subject for use in LimitQueries(store.handle).uses(NOW)] == ["4", "3", "2", "1"]

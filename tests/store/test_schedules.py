@@ -9,8 +9,9 @@ import msgspec
 import pytest
 
 from tempmaild.core.lifetime import FOREVER, Lifetime
-from tempmaild.core.schedule import Cron, DomainCount, Every, Outcome, Purge, Report, Schedule, Shorten
+from tempmaild.core.schedule import Cron, DomainCount, Every, Outcome, Purge, Report, Run, Schedule, Shorten
 from tempmaild.errors import NameTaken, NoSuchSchedule
+from tempmaild.store import schedules
 from tempmaild.store.mailboxes import AddDomain
 from tempmaild.store.opening import open_database
 from tempmaild.store.schedules import (
@@ -219,3 +220,35 @@ def test_everything_is_counted(store: Store) -> None:
     assert queries.counts(None, NOW + 9) == [boxes, empty]
     assert queries.counts(store.domain.id, NOW + 10) == [msgspec.structs.replace(boxes, expired=1)]
     assert queries.counts(other.id, NOW) == [empty]
+
+
+class TestRuns:
+    def test_are_remembered_without_the_counts_of_domains(self, store: Store) -> None:
+        often = add(store)
+        queries = ScheduleQueries(store.handle)
+        assert queries.runs(often.id) == []
+        report = Outcome(3, 4, (DomainCount("box.test", 3, 0, 4, 99),))
+        store.now = NOW + 12
+        store.write(NoteRun(often.id, "report", NOW + 10, report))
+        store.write(NoteRun(often.id, "purge", NOW + 12, Outcome(error="StoreFailed (x)")))
+        assert queries.runs(often.id) == [
+            Run("purge", NOW + 12, NOW + 12, Outcome(error="StoreFailed (x)")),
+            Run("report", NOW + 10, NOW + 12, Outcome(3, 4)),
+        ]
+
+    def test_are_forgotten_when_there_are_many(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(schedules, "KEPT_RUNS", 2)
+        often, other = add(store), add(store, msgspec.structs.replace(OFTEN, name="other"))
+        store.write(NoteRun(other.id, "report", NOW, Outcome()))
+        for second in range(4):
+            store.write(NoteRun(often.id, "report", NOW + second, Outcome()))
+        queries = ScheduleQueries(store.handle)
+        assert [run.began_at for run in queries.runs(often.id)] == [NOW + 3, NOW + 2]
+        assert len(queries.runs(other.id)) == 1
+
+    def test_go_with_their_schedule(self, store: Store) -> None:
+        often = add(store)
+        store.write(NoteRun(often.id, "report", NOW, Outcome()))
+        store.write(RemoveSchedule("often"))
+        store.write(NoteRun(often.id, "report", NOW, Outcome()))
+        assert store.count("schedule_run") == 0

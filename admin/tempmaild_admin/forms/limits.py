@@ -54,7 +54,9 @@ class LimitForm(EditForm):
     subject = SelectField(
         _l("For"),
         choices=list(SUBJECTS.items()),
-        description=_l("Domains of senders: messages, recipients, octets. Mailboxes: recipients alone."),
+        description=_l(
+            "Domains of senders: messages, recipients, octets. Mailboxes: recipients. API keys: new addresses, calls."
+        ),
     )
     amount = IntegerField(_l("How much there may be"), [InputRequired()], description=_l("In the time below."))
     window = SpanField(_l("In"), [InputRequired()], default=3600, description=_l("Such as 60, 10m, 24h or 7d."))

@@ -15,7 +15,7 @@ from tempmaild_admin.forms import ConfirmForm
 from tempmaild_admin.forms.limits import ACTIONS, EVENTS, SUBJECTS, LimitForm, TryForm
 from tempmaild_admin.forms.problems import show_problem
 from tempmaild_admin.guard import needs
-from tempmaild_admin.services import appliance, call, services
+from tempmaild_admin.services import appliance, call
 from tempmaild_admin.stale import is_unchanged
 
 if TYPE_CHECKING:
@@ -51,7 +51,6 @@ def now() -> str:
         "limits/now.html",
         held=held[:_SHOWN],
         more=max(0, len(held) - _SHOWN),
-        is_shared=_is_shared(),
         **_WORDS,
     )
 
@@ -68,9 +67,7 @@ def try_out() -> str:
         except InvalidValue as error:
             show_problem(form, error)
     outcome = _outcome(forecast) if forecast else None
-    return render_template(
-        "limits/try.html", form=form, forecast=forecast, outcome=outcome, is_shared=_is_shared(), **_WORDS
-    )
+    return render_template("limits/try.html", form=form, forecast=forecast, outcome=outcome, **_WORDS)
 
 
 @blueprint.route("/add", methods=["GET", "POST"])
@@ -163,11 +160,6 @@ def _switch(name: str, *, enabled: bool) -> None:
         call(appliance().limits.change(limit, current_user.name))
     except NoSuchLimit:
         abort(404)
-
-
-def _is_shared() -> bool:
-    """Tell whether the daemons count where the console can see it."""
-    return bool(services().settings.limits.redis_url)
 
 
 def _foresee(form: TryForm) -> Forecast:

@@ -215,7 +215,7 @@ def destroy_many() -> ResponseReturnValue:
         left = call(appliance().mailbox_list.count(search))
         if form.validate_on_submit():
             if form.number.data != count:
-                form.number.errors = [_("There are %(count)s.", count=count)]
+                form.number.errors = [_("There are %(count)s.", count=left)]
             elif left > count:
                 flash(_("There are more now. Look at it again; nothing was destroyed."), "warning")
             else:

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import io
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from flask import Blueprint, Response, abort, flash, make_response, redirect, render_template, url_for
-from flask import request as this_request
+from flask import (
+    Blueprint,
+    Response,
+    abort,
+    flash,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    send_file,
+    url_for,
+)
 from flask_babel import gettext as _
 from flask_login import current_user
 
@@ -35,16 +46,21 @@ _LISTING: Final = 0
 """Stands in the audit log for the UID of no message: senders and subjects of several were looked at."""
 
 
+@blueprint.errorhandler(CredentialRefused)
+@blueprint.errorhandler(MailboxGone)
+def turn_back(_error: Exception) -> ResponseReturnValue:
+    """Have the page of the mailbox say why there is nothing to be read."""
+    flash(_("The mail of this mailbox cannot be read here."), "warning")
+    return redirect(url_for("mailboxes.show", mailbox_id=(request.view_args or {})["mailbox_id"]))
+
+
 @blueprint.get("/")
 @needs("operator")
 def index(mailbox_id: int, folder_id: int) -> ResponseReturnValue:
     """List the messages of a folder."""
     mailbox, folder = _place(mailbox_id, folder_id)
-    before = number_of(this_request.args.get("before"))
-    try:
-        rows = call(appliance().open_mail.page(mailbox, folder, before, _PAGE + 1))
-    except (CredentialRefused, MailboxGone):
-        return _back(mailbox)
+    before = number_of(request.args.get("before"))
+    rows = call(appliance().open_mail.page(mailbox, folder, before, _PAGE + 1))
     if rows:
         _note(mailbox, folder, _LISTING, "list")
     return render_template(
@@ -65,10 +81,7 @@ def index(mailbox_id: int, folder_id: int) -> ResponseReturnValue:
 def show(mailbox_id: int, folder_id: int, uid: int) -> ResponseReturnValue:
     """Show a message; its HTML comes from `html`, in a frame."""
     mailbox, folder = _place(mailbox_id, folder_id)
-    try:
-        opened = _open(mailbox, folder, uid, "text")
-    except (CredentialRefused, MailboxGone):
-        return _back(mailbox)
+    opened = _open(mailbox, folder, uid, "text")
     page = render_template(
         "mailboxes/message.html",
         mailbox=mailbox,
@@ -91,24 +104,20 @@ def show(mailbox_id: int, folder_id: int, uid: int) -> ResponseReturnValue:
 def html(mailbox_id: int, folder_id: int, uid: int) -> ResponseReturnValue:
     """Give the message's HTML, cleaned, as a page of no origin."""
     mailbox, folder = _place(mailbox_id, folder_id)
-    try:
-        opened = _open(mailbox, folder, uid, "html")
-    except (CredentialRefused, MailboxGone):
-        return _back(mailbox)
-    problem, cleaned = "", ""
+    opened = _open(mailbox, folder, uid, "html")
+    cleaned: str | None = ""
+    problem = _("Others are reading at the moment. Try again in a few seconds.")
     with _turn() as has_turn:
-        try:
-            found = reader.cleaned_html(opened) if has_turn else ""
-        except reader.TooHard:
-            problem, found = _("This HTML is too large or too tangled to be shown safely. The source has it."), ""
-    if found is None:
+        if has_turn:
+            try:
+                cleaned, problem = reader.cleaned_html(opened), ""
+            except reader.TooHard:
+                problem = _("This HTML is too large or too tangled to be shown safely. The source has it.")
+    if cleaned is None:
         abort(404)
-    cleaned = found
-    if not has_turn:
-        problem = _("Others are reading at the moment. Try again in a few seconds.")
     page = render_template("mailboxes/frame.html", cleaned=cleaned, problem=problem)
     # Its own colours and sizes are all that it may bring: nothing can be loaded, and nothing can run.
-    return _of_message(page, "text/html; charset=utf-8", f"{_SEALED_OFF}; style-src 'unsafe-inline'")
+    return _of_message(make_response(page), f"{_SEALED_OFF}; style-src 'unsafe-inline'")
 
 
 @blueprint.get("/<int:uid>/source")
@@ -116,11 +125,8 @@ def html(mailbox_id: int, folder_id: int, uid: int) -> ResponseReturnValue:
 def source(mailbox_id: int, folder_id: int, uid: int) -> ResponseReturnValue:
     """Give the message as it arrived."""
     mailbox, folder = _place(mailbox_id, folder_id)
-    try:
-        opened = _open(mailbox, folder, uid, "source")
-    except (CredentialRefused, MailboxGone):
-        return _back(mailbox)
-    return _of_message(opened.content, "text/plain; charset=utf-8")
+    opened = _open(mailbox, folder, uid, "source")
+    return _of_message(Response(opened.content, content_type="text/plain; charset=utf-8"))
 
 
 @blueprint.get("/<int:uid>/parts/<int:number>")
@@ -128,17 +134,13 @@ def source(mailbox_id: int, folder_id: int, uid: int) -> ResponseReturnValue:
 def part(mailbox_id: int, folder_id: int, uid: int, number: int) -> ResponseReturnValue:
     """Give a part to be saved, as what it is not: no browser is to open it."""
     mailbox, folder = _place(mailbox_id, folder_id)
-    try:
-        opened = _open(mailbox, folder, uid, f"part {number}")
-    except (CredentialRefused, MailboxGone):
-        return _back(mailbox)
+    opened = _open(mailbox, folder, uid, f"part {number}")
     found = reader.attached(opened, number)
     if found is None:
         abort(404)
     name, octets = found
-    answer = _of_message(octets, "application/octet-stream")
-    answer.headers.set("Content-Disposition", "attachment", filename=name)
-    return answer
+    file = io.BytesIO(octets)
+    return _of_message(send_file(file, mimetype="application/octet-stream", as_attachment=True, download_name=name))
 
 
 def _place(mailbox_id: int, folder_id: int) -> tuple[Mailbox, Folder]:
@@ -154,7 +156,7 @@ def _place(mailbox_id: int, folder_id: int) -> tuple[Mailbox, Folder]:
 
 
 def _open(mailbox: Mailbox, folder: Folder, uid: int, what: str) -> Opened:
-    """Give a message, and have the audit log say that it was looked at.
+    """Give a message, and have the audit log say that it was looked at; there is no such page without it.
 
     Raises:
         CredentialRefused: it is sealed.
@@ -174,14 +176,7 @@ def _note(mailbox: Mailbox, folder: Folder, uid: int, what: str) -> None:
     call(appliance().open_mail.note(mailbox, folder, uid, what, current_user.name))
 
 
-def _back(mailbox: Mailbox) -> ResponseReturnValue:
-    """Have the page of the mailbox say why there is nothing to be read."""
-    flash(_("The mail of this mailbox cannot be read here."), "warning")
-    return redirect(url_for("mailboxes.show", mailbox_id=mailbox.id))
-
-
-def _of_message(content: str | bytes, media_type: str, policy: str = _SEALED_OFF) -> Response:
-    answer = Response(content, content_type=media_type)
+def _of_message(answer: Response, policy: str = _SEALED_OFF) -> Response:
     answer.headers["Content-Security-Policy"] = policy
     answer.headers["X-Frame-Options"] = "SAMEORIGIN"
     answer.headers["Referrer-Policy"] = "no-referrer"
