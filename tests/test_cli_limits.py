@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests import test_cli
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 House = test_cli.House
 tempmaild = test_cli.tempmaild
@@ -99,3 +103,18 @@ class TestBans:
         assert tempmaild.done("ban", "list") == f"2001:db8::/32 mail until {ban['until']} spam\n"
         assert tempmaild.done("ban", "remove", "2001:db8::/32") == "2001:db8::/32 is banned no more\n"
         assert tempmaild.objects("ban", "list") == []
+
+    def test_are_exported_and_imported(self, tempmaild: House, tmp_path: Path) -> None:
+        tempmaild.done("ban", "add", "2001:db8::/32", "--for", "2d", "--reason", 'say "no"', "--scope", "mail")
+        exported = tempmaild.done("ban", "export")
+        tempmaild.done("ban", "remove", "2001:db8::/32")
+        file = tmp_path / "bans"
+        file.write_text(f"# a list\n{exported}192.0.2.1\n")
+        assert tempmaild.done("ban", "import", str(file), "--for", "1h", "--reason", "list") == "2 bans imported\n"
+        assert exported in tempmaild.done("ban", "export")
+        (single,) = (ban for ban in tempmaild.objects("ban", "list") if ban["network"] == "192.0.2.1/32")
+        assert (single["scope"], single["reason"]) == ("all", "list")
+        file.write_text("192.0.2.2\nnobody\n")
+        assert "line 2: network: 'nobody' is not ADDRESS/PREFIX" in tempmaild.refused("ban", "import", str(file))
+        assert "192.0.2.2" not in tempmaild.done("ban", "list")
+        assert "No such file" in tempmaild.refused("ban", "import", "/nowhere/at-all")

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from tempmaild.cli.calls import OPERATOR, Call, Commands, duration, iso, json_option, print_json, with_appliance
-from tempmaild.core.limit import Scope
+from tempmaild.cli.calls import (
+    OPERATOR,
+    Call,
+    Commands,
+    duration,
+    iso,
+    json_option,
+    opened,
+    print_json,
+    with_appliance,
+)
+from tempmaild.core.limit import Ban, Scope
+from tempmaild.core.list_file import ban_of_line, line_of_ban, read_list
 
 if TYPE_CHECKING:
+    import argparse
+
     from tempmaild.appliance import Appliance
 
 
@@ -41,10 +56,22 @@ async def _list(appliance: Appliance, call: Call) -> None:
             print(f"{ban.network} {ban.scope} until {iso(ban.until)} {ban.reason}".rstrip())
 
 
-def add_commands(add: Commands) -> None:
-    """Put them below `tempmaild ban`."""
-    parser = add("add", _add, "Turn a network away.")
-    parser.add_argument("network", help="ADDRESS/PREFIX, or an address alone")
+@with_appliance
+async def _export(appliance: Appliance, _: Call) -> None:
+    for ban in await appliance.bans.list_all():
+        print(line_of_ban(ban), flush=True)
+
+
+@with_appliance
+async def _import(appliance: Appliance, call: Call) -> None:
+    options = call.options
+    usual = Ban("", options.reason, options.scope, int(appliance.now()) + options.seconds)
+    with opened(options.file) as lines:
+        bans = read_list(lines, partial(ban_of_line, usual=usual), str(options.file))
+    print(f"{await appliance.bans.add_all(bans, OPERATOR)} bans imported")
+
+
+def _of_a_ban(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--for",
         dest="seconds",
@@ -60,5 +87,18 @@ def add_commands(add: Commands) -> None:
         default="all",
         help="from what: all, mail (SMTP, LMTP) or reading (all else) (default: all)",
     )
+
+
+def add_commands(add: Commands) -> None:
+    """Put them below `tempmaild ban`."""
+    parser = add("add", _add, "Turn a network away.")
+    parser.add_argument("network", help="ADDRESS/PREFIX, or an address alone")
+    _of_a_ban(parser)
     add("remove", _remove, "Let a network come again.").add_argument("network")
     json_option(add("list", _list, "List the bans in force."))
+    add("export", _export, "Print the bans for `import`, one JSON object a line.")
+    parser = add("import", _import, "Have the bans of a file, all or none; those that are over are left out.")
+    parser.add_argument(
+        "file", type=Path, help="what export prints, or a plain list of networks; - for standard input"
+    )
+    _of_a_ban(parser)

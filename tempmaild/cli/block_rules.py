@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import sys
-from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from tempmaild.cli.calls import (
     OPERATOR,
@@ -16,16 +14,15 @@ from tempmaild.cli.calls import (
     duration,
     iso,
     json_option,
+    opened,
     print_json,
     with_appliance,
 )
 from tempmaild.core.block_rule import Action, BlockRule, Kind
 from tempmaild.core.list_file import line_of_rule, read_list, rule_of_line
-from tempmaild.errors import InvalidValue
 
 if TYPE_CHECKING:
     import argparse
-    from contextlib import AbstractContextManager
 
     from tempmaild.appliance import Appliance
 
@@ -65,19 +62,10 @@ async def _export(appliance: Appliance, _: Call) -> None:
 async def _import(appliance: Appliance, call: Call) -> None:
     options = call.options
     usual = BlockRule(options.kind, "", options.action, options.domain) if options.kind else None
-    with _opened(options.file) as lines:
+    with opened(options.file) as lines:
         rules = read_list(lines, partial(rule_of_line, usual=usual), str(options.file))
     kept = await appliance.block_rules.add(rules, OPERATOR)
     print(f"{len(kept)} rules imported")
-
-
-def _opened(path: Path) -> AbstractContextManager[TextIO]:
-    if str(path) == "-":
-        return nullcontext(sys.stdin)
-    try:
-        return path.open(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise InvalidValue("file", str(error)) from None
 
 
 def _in_words(rule: BlockRule) -> str:

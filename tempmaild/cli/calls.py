@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import argparse
 import json
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+import sys
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TextIO
 
 from tempmaild.appliance import open_appliance
 from tempmaild.core import iso_time
+from tempmaild.errors import InvalidValue
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from tempmaild.appliance import Appliance
@@ -75,6 +79,20 @@ def moment(text: str) -> int:
         return iso_time.parse_iso(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def opened(path: Path) -> AbstractContextManager[TextIO]:
+    """Open a list that is to be imported; "-" for standard input.
+
+    Raises:
+        InvalidValue: there is no such file.
+    """
+    if str(path) == "-":
+        return nullcontext(sys.stdin)
+    try:
+        return path.open(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise InvalidValue("file", str(error)) from None
 
 
 def duration(text: str) -> int:
