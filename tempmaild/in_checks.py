@@ -26,6 +26,8 @@ _START_SECONDS = 60.0
 _LENIENCY = 2.0
 """Seconds beyond the time of a message after which a process that says nothing is taken to hang."""
 _LOOK_EVERY = 1.0
+_FEWEST = 2
+"""Processes, so that a message that keeps one busy does not hold up all."""
 
 
 class ChecksUnusable(Exception):
@@ -79,8 +81,8 @@ class CheckingProcesses:
 
 
 def _number(settings: Settings) -> int:
-    """Give how many processes there are to be: half of the processors are for daemon, writer and scanner."""
-    return settings.checks.processes or max(1, (os.cpu_count() or 1) // 2)
+    """Give how many processes there are to be: on large hosts, half of the processors are for all else."""
+    return settings.checks.processes or max(_FEWEST, (os.cpu_count() or 1) // 2)
 
 
 def _load(process: CheckingProcess) -> tuple[bool, int]:
