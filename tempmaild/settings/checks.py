@@ -70,8 +70,8 @@ class Checks(Section):
         0,
         ge=0,
         le=64,
-        description="Processes that check; 0 for one to every two processors, and no less than 2. A message that keeps "
-        "one busy holds up none in the others.",
+        description="Processes that check; 0 for one to every two processors, and no less than 2. A message that "
+        "keeps one busy holds up none in the others.",
     )
     seconds: Seconds = Field(
         10,
