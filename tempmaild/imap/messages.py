@@ -195,7 +195,9 @@ async def fetch_some(s: Dialogue, request: FetchRequest, indices: Sequence[int])
         try:
             if request.needs_summary and message.summary is None:
                 raise MessageDamaged
-            if request.needs_content and not await _get_content(s, request, message):
+            # Nothing was sent yet, and so no time has passed, since the summaries were asked for.
+            known_alive = request.needs_summary and message is messages[0]
+            if request.needs_content and not await _get_content(s, request, message, known_alive=known_alive):
                 continue
         except MessageDamaged:
             s.log.error("message-damaged", folder=folder_id, uid=uid)
@@ -213,13 +215,13 @@ async def fetch_some(s: Dialogue, request: FetchRequest, indices: Sequence[int])
     return _Fetched(len(sent), damaged, undecoded)
 
 
-async def _get_content(s: Dialogue, request: FetchRequest, message: Message) -> bool:
+async def _get_content(s: Dialogue, request: FetchRequest, message: Message, *, known_alive: bool) -> bool:
     """Have the message hold its content, and what is decoded of it; False when it is gone."""
     folder_id, uid = s.selected().folder.id, message.entry.uid
     if request.decodes:
         await s.inbox.examine(folder_id, uid, partial(request.decode, message))
     else:
-        message.content = await s.inbox.content(folder_id, uid)
+        message.content = await s.inbox.content(folder_id, uid, known_alive=known_alive)
     return message.content is not None
 
 

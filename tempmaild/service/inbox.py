@@ -384,15 +384,19 @@ class Inbox:
             self._last.summaries = {(folder_id, uid): summary for uid, summary in summaries.items() if summary}
         return summaries
 
-    async def content(self, folder_id: int, uid: int) -> bytes | None:
+    async def content(self, folder_id: int, uid: int, *, known_alive: bool = False) -> bytes | None:
         """Give a message as it arrived, None when it is gone.
+
+        Args:
+            known_alive: whether it was seen just before, for the same command, that the mailbox is still there.
 
         Raises:
             MessageDamaged: it cannot be read, because it was damaged or tampered with.
         """
         last = self._last.contents.get((folder_id, uid))
         if last is not None:
-            await self._check_exists()
+            if not known_alive:
+                await self._check_exists()
             return last
         await self.check_alive()
         kept = await self._access.read(self._queries.content, folder_id, uid, self._now())
