@@ -154,7 +154,8 @@ class CheckingProcess:
 
     def _hand_over(self) -> None:
         handing, self._handing = self._handing, []
-        if self._companion:
+        # One that is only beginning gets all that waits when it is ready, and can take nothing before.
+        if self._companion and self.ready:
             self._companion.send(handing)
 
     def look(self) -> None:
