@@ -8,7 +8,7 @@ import sys
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -17,9 +17,10 @@ from cryptography.x509.oid import NameOID
 
 from tempmaild.core.lifetime import Lifetime
 from tempmaild.errors import AddressTaken, DomainExists
+from tempmaild.store.access import at_once
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tempmaild.appliance import Appliance
@@ -103,7 +104,7 @@ def prepare(state: Path) -> None:
 def add_domain(appliance: Appliance) -> None:
     """Add the domain of the trial, where it is missing."""
     try:
-        _at_once(appliance.domains.add(DOMAIN))
+        at_once(appliance.domains.add(DOMAIN))
     except DomainExists:
         return
 
@@ -112,27 +113,17 @@ def add_operator(appliance: Appliance) -> str | None:
     """Make the operator's mailbox, which lives for ever, where it is missing; its secret, None when it is there."""
     creating = appliance.mailboxes.create(OPERATOR, Lifetime(seconds=0), operator=True, role=True)
     try:
-        return _at_once(creating).secret
+        return at_once(creating).secret
     except AddressTaken:
         return None
 
 
 def invite_owner(appliance: Appliance, url: str) -> str | None:
     """Make a link by which the first owner gets into the console at this address; None when somebody is there."""
-    if _at_once(appliance.people.list_all()):
+    if at_once(appliance.people.list_all()):
         return None
-    invited = _at_once(appliance.people.invite("owner", note="the first owner", actor="host"))
+    invited = at_once(appliance.people.invite("owner", note="the first owner", actor="host"))
     return f"{url.rstrip('/')}/invitation/{invited.token}"
-
-
-def _at_once(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine that never has to wait, as the store is asked in this thread."""
-    try:
-        coroutine.send(None)
-    except StopIteration as end:
-        result: T = end.value
-        return result
-    raise AssertionError("it waits")
 
 
 def welcome(config: Path, settings: Settings, secret: str | None = None, link: str | None = None) -> str:

@@ -60,7 +60,8 @@ def build(settings: Settings, log: Log) -> Checks:
         checks["blocklists"] = Blocklists(resolver, blocklists.dnsbl, blocklists.domains, log)
     if "clamav" in wanted:
         checks["clamav"] = clamav = Clamav(settings.clamav, settings.smtp.max_message_bytes, log)
-    if spam.address:
+    if "spam" in wanted:
+        assert spam.address
         checks["spam"] = Spam(spam.address, host, spam.max_message_bytes, log)
     timed = {name: Timed(check, getattr(settings, name).seconds) for name, check in checks.items()}
-    return Checks(Pipeline(timed, settings.host.name, settings.checks.seconds, log), clamav)
+    return Checks(Pipeline(timed, host, settings.checks.seconds, log), clamav)

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tempmaild import log
-from tempmaild.checks.mail import Mail
 from tempmaild.cli.calls import Call, Commands, json_option, print_json, with_appliance
 from tempmaild.core.lines import with_crlf
 from tempmaild.errors import InvalidValue
@@ -18,6 +17,7 @@ from tempmaild.service.checking import Arrival, treated
 
 if TYPE_CHECKING:
     from tempmaild.appliance import Appliance
+    from tempmaild.checks.mail import Mail
     from tempmaild.core.verdict import Report, Verdict
     from tempmaild.settings import Settings
 
@@ -36,15 +36,8 @@ async def _check(appliance: Appliance, call: Call) -> None:
     options = call.options
     arrival = Arrival(options.ip, options.helo, options.sender)
     treatment = await appliance.checks.treatment(arrival, options.to.rpartition("@")[2])
-    mail = Mail(
-        content=with_crlf(_content(options.file)),
-        client=arrival.client,
-        helo=arrival.helo,
-        sender=arrival.sender,
-        recipients=(options.to,) if options.to else (),
-        relayed=appliance.checks.relays(arrival.client),
-        checking=treatment.checking,
-    )
+    recipients = (options.to,) if options.to else ()
+    mail = appliance.checks.mail(with_crlf(_content(options.file)), arrival, recipients, treatment)
     reports, problems = asyncio.run(_reports(call.settings, mail))
     for problem in problems:
         print(f"tempmaild: {problem}", file=sys.stderr)

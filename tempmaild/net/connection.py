@@ -33,6 +33,7 @@ from tempmaild.net.conversation import (
 )
 from tempmaild.net.deflate import Deflate
 from tempmaild.net.proxy import ProxyHeader
+from tempmaild.settings import is_among
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -219,7 +220,7 @@ class Connection(Protocol):
 
     async def _converse(self) -> None:
         service = self._service
-        if self._address and service.proxies and _is_in(self._address, service.proxies):
+        if self._address and service.proxies and is_among(self._address, service.proxies):
             self._address = await ProxyHeader(_PROXY_PATIENCE) or self._address
         self._network = service.gate.enter(self._address)
         if self._network is None:
@@ -465,8 +466,3 @@ def _text_of(address: Any) -> str:
 @lru_cache(maxsize=4096)
 def _is_on_this_host(address: str) -> bool:
     return not address or ipaddress.ip_address(address).is_loopback
-
-
-def _is_in(address: str, networks: Sequence[Network]) -> bool:
-    ip = ipaddress.ip_address(address)
-    return any(ip in network for network in networks)

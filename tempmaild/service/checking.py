@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import lru_cache, partial
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
@@ -15,6 +14,7 @@ from tempmaild.core.checking import Checking, override
 from tempmaild.core.verdict import UNCHECKED, Verdict
 from tempmaild.errors import SenderBlocked
 from tempmaild.service.statistics import names_of
+from tempmaild.settings import is_among
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tempmaild.service.block_rules import BlockRules
     from tempmaild.service.directory import Directory
     from tempmaild.service.statistics import Statistics
-    from tempmaild.settings import Network, Settings
+    from tempmaild.settings import Settings
 
 
 class Examiner(Protocol):
@@ -86,9 +86,9 @@ class Checks:
         self._name = settings.host.name
         self._host = checking_of(settings)
         # Most clients come again soon.
-        self._is_relay = lru_cache(maxsize=4096)(partial(_is_among, settings.checks.relays))
+        self._is_relay = lru_cache(maxsize=4096)(partial(is_among, networks=settings.checks.relays))
 
-    def relays(self, client: str) -> bool:
+    def _relays(self, client: str) -> bool:
         """Tell whether a client passes on what others have sent: its address says nothing of them."""
         return not client or self._is_relay(client)
 
@@ -102,7 +102,7 @@ class Checks:
         checking = override(self._host, domain.policy.checks) if domain else self._host
         await self._block_rules.refresh()
         name = domain.name if domain else domain_name
-        client, helo = ("", "") if self.relays(arrival.client) else (arrival.client, arrival.helo)
+        client, helo = ("", "") if self._relays(arrival.client) else (arrival.client, arrival.helo)
         rule = self._block_rules.check(client, helo, arrival.sender, name)
         if rule is None:
             return Treatment(checking)
@@ -122,22 +122,26 @@ class Checks:
             content: all its lines end with CRLF.
         """
         if self._examiner:
-            mail = Mail(
-                content=content,
-                client=arrival.client,
-                helo=arrival.helo,
-                sender=arrival.sender,
-                recipients=tuple([recipient.address for recipient in recipients]),
-                relayed=self.relays(arrival.client),
-                checking=treatment.checking,
-                utf8=arrival.utf8,
-            )
-            verdict = await self._examiner.examine(mail)
+            addresses = tuple([recipient.address for recipient in recipients])
+            verdict = await self._examiner.examine(self.mail(content, arrival, addresses, treatment))
         else:
             verdict = self._unchecked(content)
         verdict = treated(verdict, treatment)
         self._statistics.count(names_of(verdict))
         return verdict
+
+    def mail(self, content: bytes, arrival: Arrival, recipients: tuple[str, ...], treatment: Treatment) -> Mail:
+        """Give a message as the checks see it."""
+        return Mail(
+            content=content,
+            client=arrival.client,
+            helo=arrival.helo,
+            sender=arrival.sender,
+            recipients=recipients,
+            relayed=self._relays(arrival.client),
+            checking=treatment.checking,
+            utf8=arrival.utf8,
+        )
 
     def _unchecked(self, content: bytes) -> Verdict:
         """Give the verdict where nothing is checked; even then nobody else speaks in our name."""
@@ -151,11 +155,6 @@ def treated(verdict: Verdict, treatment: Treatment) -> Verdict:
         return verdict
     keywords = (*verdict.keywords, "$Junk")
     return msgspec.structs.replace(verdict, disposition="junk", decided_by="block-rule", keywords=keywords)
-
-
-def _is_among(networks: Sequence[Network], address: str) -> bool:
-    ip = ip_address(address)
-    return any(ip in network for network in networks)
 
 
 @lru_cache(maxsize=1024)

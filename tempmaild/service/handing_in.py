@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from tempmaild.settings.values import Address, TcpAddress, UnixAddress
+from tempmaild.settings.values import Address, TcpAddress, UnixAddress, is_among
 
 if TYPE_CHECKING:
     from asyncio import StreamReader, StreamWriter
-    from collections.abc import Sequence
 
     from tempmaild.settings import Settings
-    from tempmaild.settings.values import Network
 
 SECONDS: Final = 15
 """How long it may take in all; somebody waits for it. Checks of the message may take 10."""
@@ -65,13 +62,9 @@ def way_in(settings: Settings) -> Way | None:
                 return Way(address, greeting, proxied=False)
             if address.port:
                 near = TcpAddress(_LOOPBACK.get(address.host, address.host), address.port)
-                return Way(near, greeting, proxied=_is_among(near.host, settings.proxy.trusted))
+                # A connection to an address of this host comes from the same one.
+                return Way(near, greeting, proxied=is_among(near.host, settings.proxy.trusted))
     return None
-
-
-def _is_among(host: str, networks: Sequence[Network]) -> bool:
-    # A connection to an address of this host comes from the same one.
-    return any(ip_address(host) in network for network in networks)
 
 
 def hand_in(way: Way, name: str, recipient: str, content: bytes, seconds: float = SECONDS) -> Answer:

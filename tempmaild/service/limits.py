@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -13,6 +12,7 @@ from tempmaild.core.limit import SCOPES, Ban, network_of
 from tempmaild.errors import Banned, InvalidAddress, InvalidValue, NoSuchLimit, StoreFailed, TooFast
 from tempmaild.service.bans import Banlist
 from tempmaild.service.meter import Claim, Meter
+from tempmaild.settings import is_among
 from tempmaild.store.limits import AddBan, AddLimit, ChangeLimit, RemoveLimit
 from tempmaild.store.transaction import SETTINGS
 
@@ -282,8 +282,7 @@ class Limiter:
 
     def is_trusted(self, address: str) -> bool:
         """Tell whether no limit per network concerns a client."""
-        ip = ip_address(address)
-        return any(ip in network for network in self._trusted)
+        return is_among(address, self._trusted)
 
     def _doubt(self) -> None:
         self._doubtful = True

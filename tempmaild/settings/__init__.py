@@ -11,6 +11,16 @@ hold; `options` is the tree as a flat table; `conflicts` compares options with e
 from tempmaild.settings.loader import SettingsError, load
 from tempmaild.settings.sample import sample
 from tempmaild.settings.tree import Settings
-from tempmaild.settings.values import Address, Network, TcpAddress, UnixAddress
+from tempmaild.settings.values import Address, Network, TcpAddress, UnixAddress, is_among
 
-__all__ = ["Address", "Network", "Settings", "SettingsError", "TcpAddress", "UnixAddress", "load", "sample"]
+__all__ = [
+    "Address",
+    "Network",
+    "Settings",
+    "SettingsError",
+    "TcpAddress",
+    "UnixAddress",
+    "is_among",
+    "load",
+    "sample",
+]

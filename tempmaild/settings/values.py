@@ -6,7 +6,7 @@ A parser takes the operator's text and raises ValueError in the operator's words
 import ipaddress
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
@@ -51,6 +51,12 @@ class UnixAddress:
 
 
 Address = TcpAddress | UnixAddress
+
+
+def is_among(address: str, networks: Iterable[Network]) -> bool:
+    """Tell whether one of these networks has an IP address."""
+    ip = ipaddress.ip_address(address)
+    return any(ip in network for network in networks)
 
 
 def overlap(one: Address, other: Address) -> bool:

@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 from tempmaild.errors import NoSuchMailbox
+from tempmaild.store.access import at_once
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
-
     from tempmaild.appliance import Appliance
-
-T = TypeVar("T")
-
-
-def at_once(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Give what a service gives."""
-    try:
-        coroutine.send(None)
-    except StopIteration as end:
-        result: T = end.value
-        return result
-    raise AssertionError("it waits")
 
 
 def has_mailbox(appliance: Appliance, address: str) -> bool:

@@ -12,8 +12,9 @@ from tempmaild.appliance import open_appliance
 from tempmaild.errors import TempmaildError
 from tempmaild.settings import SettingsError, load
 from tempmaild.setup import of_certificate, of_clamd, of_dns, of_host, of_listeners, of_store
-from tempmaild.setup.asking import at_once, has_mailbox
+from tempmaild.setup.asking import has_mailbox
 from tempmaild.setup.finding import Finding
+from tempmaild.store.access import at_once
 from tempmaild.store.opening import pending_migrations
 
 if TYPE_CHECKING:

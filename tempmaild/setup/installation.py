@@ -12,9 +12,10 @@ from tempmaild.appliance import open_appliance
 from tempmaild.core.lifetime import Lifetime
 from tempmaild.errors import AddressTaken, DomainExists
 from tempmaild.settings import SettingsError, load
-from tempmaild.setup.asking import at_once, has_mailbox
+from tempmaild.setup.asking import has_mailbox
 from tempmaild.setup.files import CONFIG, unit_names, wanted
 from tempmaild.setup.plan import ActStep, SetupFailed, check_config, file_steps, inside, owner_ids
+from tempmaild.store.access import at_once
 from tempmaild.store.opening import pending_migrations
 
 if TYPE_CHECKING:

@@ -13,7 +13,6 @@ from flask_login import current_user
 from tempmaild.core.limit import Ban
 from tempmaild.core.list_file import ban_of_line, line_of_ban
 from tempmaild.errors import InvalidValue, NoSuchBan
-from tempmaild_admin.forms import ConfirmForm
 from tempmaild_admin.forms.bans import BanForm, ImportForm
 from tempmaild_admin.forms.problems import show_problem
 from tempmaild_admin.guard import needs
@@ -52,7 +51,6 @@ def index() -> str:
         problem=problem,
         is_first=after is None,
         count=call(appliance().bans.count()),
-        lift=ConfirmForm(),
     )
 
 

@@ -15,7 +15,6 @@ from tempmaild.core import address as addresses
 from tempmaild.core.list_file import line_of_rule, rule_of_line
 from tempmaild.errors import InvalidAddress, InvalidValue, NoSuchBlockRule
 from tempmaild.store.block_rules import Wanted
-from tempmaild_admin.forms import ConfirmForm
 from tempmaild_admin.forms.block_rules import ACTIONS, KINDS, ChangeForm, ImportForm, RuleForm, TryForm
 from tempmaild_admin.forms.problems import show_problem
 from tempmaild_admin.guard import needs
@@ -53,7 +52,6 @@ def index() -> str:
         wanted=wanted,
         is_first=not after[0],
         count=call(appliance().block_rules.count()),
-        confirm=ConfirmForm(),
         **_WORDS,
     )
 

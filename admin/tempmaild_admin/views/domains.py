@@ -24,7 +24,6 @@ from tempmaild.errors import (
 from tempmaild.service.checking import checking_of
 from tempmaild.service.domain_check import check
 from tempmaild_admin import self_test
-from tempmaild_admin.forms import ConfirmForm
 from tempmaild_admin.forms.checks import ChecksForm
 from tempmaild_admin.forms.domains import AddForm, DeleteForm, SettingsForm
 from tempmaild_admin.forms.problems import show_problem
@@ -99,7 +98,6 @@ def show(name: str) -> str:
         mailboxes=mailboxes,
         amount=amount,
         more=more,
-        button=ConfirmForm(),
     )
 
 
@@ -135,9 +133,7 @@ def test(name: str) -> ResponseReturnValue:
         if not may_wait:
             return redirect(url_for("domains.dns", name=domain.name))
         steps = self_test.run(domain, current_user.name)
-    return render_template(
-        "domains/test.html", domain=domain, shown=readable(domain.name), steps=steps, again=ConfirmForm()
-    )
+    return render_template("domains/test.html", domain=domain, shown=readable(domain.name), steps=steps)
 
 
 @blueprint.route("/<name>/settings", methods=["GET", "POST"])
@@ -285,7 +281,6 @@ def _show_records(domain: Domain, wanted: list[Record], **checked: object) -> st
         records=wanted,
         policy=sts_policy(services().settings) if secured else "",
         host=services().settings.host.name,
-        button=ConfirmForm(),
         **checked,
     )
 

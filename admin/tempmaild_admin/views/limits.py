@@ -37,9 +37,7 @@ _WORDS = {"EVENTS": EVENTS, "SUBJECTS": SUBJECTS, "ACTIONS": ACTIONS}
 @needs("viewer")
 def index() -> str:
     """List them."""
-    return render_template(
-        "limits/index.html", limits=call(appliance().limits.list_all()), confirm=ConfirmForm(), **_WORDS
-    )
+    return render_template("limits/index.html", limits=call(appliance().limits.list_all()), **_WORDS)
 
 
 @blueprint.get("/now")

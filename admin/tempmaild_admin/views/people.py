@@ -33,7 +33,6 @@ def index() -> str:
         "people/index.html",
         people=call(appliance().people.list_all()),
         invitations=call(appliance().people.invitations()) if may("owner") else [],
-        confirm=ConfirmForm(),
     )
 
 
@@ -93,7 +92,6 @@ def edit(name: str) -> ResponseReturnValue:
         person=person,
         sessions=call(appliance().sign_ins.sessions(person)),
         here=current_user.session.id,
-        confirm=ConfirmForm(),
     )
 
 

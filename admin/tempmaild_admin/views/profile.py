@@ -12,7 +12,6 @@ from flask_login import current_user
 
 from tempmaild.errors import CredentialRefused, InvalidValue, NoSuchSession
 from tempmaild_admin import sessions
-from tempmaild_admin.forms import ConfirmForm
 from tempmaild_admin.forms.problems import show_problem
 from tempmaild_admin.forms.profile import ChangePasswordForm, CurrentPasswordForm, PreferencesForm, TotpForm
 from tempmaild_admin.guard import needs
@@ -37,7 +36,6 @@ def show() -> str:
         sessions=call(appliance().sign_ins.sessions(person)),
         here=current_user.session.id,
         requires_totp=appliance().sign_ins.requires_totp,
-        confirm=ConfirmForm(),
     )
 
 

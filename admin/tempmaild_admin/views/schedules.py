@@ -42,7 +42,6 @@ def index() -> str:
     return render_template(
         "schedules/index.html",
         rows=[(schedule, schedule.next_due(now)) for schedule in schedules],
-        confirm=ConfirmForm(),
         readable=readable,
     )
 
@@ -107,7 +106,6 @@ def show(name: str) -> str:
         schedule=schedule,
         coming=schedule.coming(int(appliance().now()), _NEXT),
         runs=call(appliance().schedules.runs(schedule)),
-        confirm=ConfirmForm(),
         readable=readable,
     )
 
