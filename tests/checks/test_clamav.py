@@ -61,7 +61,8 @@ def in_uuencode(data: bytes) -> bytes:
 def in_zip(data: bytes, name: str = "eicar.com", *, encrypted: bool = False) -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(name, data)
+        # Of a day that does not change: what an encoding of the archive looks like is not left to the clock.
+        archive.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED)
     octets = bytearray(file.getvalue())
     if encrypted:
         # The flag that says so, beside the member and in the directory.
@@ -109,7 +110,8 @@ WRAPPINGS = {
     "in multipart/digest": FROM + multipart(NESTED, subtype=b"digest"),
     "zip": FROM + multipart(TEXT, part(in_base64(in_zip(EICAR)))),
     "zip within zip": FROM + multipart(TEXT, part(in_base64(in_zip(in_zip(EICAR), "inner.zip")))),
-    "zip in quoted-printable": FROM + part(binascii.b2a_qp(in_zip(EICAR), istext=False), b"quoted-printable"),
+    "zip in quoted-printable": FROM
+    + part(binascii.b2a_qp(in_zip(EICAR), istext=False).replace(b"\n", b"\r\n"), b"quoted-printable"),
     "message/rfc822": FROM + multipart(TEXT, b"Content-Type: message/rfc822\r\n\r\n" + NESTED),
     "message/rfc822 as the whole": FROM + b"Content-Type: message/rfc822\r\n\r\n" + NESTED,
     "message/rfc822 in base64": FROM + part(in_base64(NESTED), media_type=b"message/rfc822"),
