@@ -39,6 +39,7 @@ from tempmaild.service.sign_ins import SignIns
 from tempmaild.service.statistics import Statistics
 from tempmaild.service.sweep import Sweep
 from tempmaild.service.unlocking import Unlocker
+from tempmaild.shared import Shared
 from tempmaild.store.access import Immediate
 from tempmaild.store.audit import AuditLog
 from tempmaild.store.backup import RESTORED, FinishRestore
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tempmaild.service.checking import Examiner
+    from tempmaild.service.meter import Counter
     from tempmaild.settings import Settings
     from tempmaild.store.access import Access
     from tempmaild.store.database import Handle
@@ -106,6 +108,8 @@ def open_appliance(
     access_factory: Callable[[Handle, Hub, Callable[[], float]], Access] | None = None,
     clock: Callable[[], float] | None = None,
     examiner: Examiner | None = None,
+    counter: Counter | None = None,
+    shared: Shared | None = None,
 ) -> Appliance:
     """Open the store and put the services on it.
 
@@ -113,6 +117,8 @@ def open_appliance(
         access_factory: makes the access to the store; without it everything is done at once in the calling thread.
         clock: UTC epoch seconds; None for this host's clock, as far as it can be believed.
         examiner: who checks the mail that arrives; None for nobody.
+        counter: who counts what limits are about; None for this process.
+        shared: the memory of all processes of a daemon; None for one that is alone.
 
     Raises:
         StoreFailed: the database cannot be opened.
@@ -124,7 +130,8 @@ def open_appliance(
         raise StoreFailed(f"cannot make the state directory: {error}") from error
     handle = open_database(settings.store.url, settings.sqlite_path)
     _finish_restore(handle, settings, int((clock or time.time)()))
-    hub, queries = Hub(), Queries(handle)
+    shared = shared or Shared()
+    hub, queries = Hub(shared), Queries(handle)
     keeper = Timekeeper(clock, clock) if clock else _keeper(queries, settings.mailbox.clock_tolerance_seconds)
     clock = clock or keeper
     if access_factory:
@@ -134,7 +141,8 @@ def open_appliance(
         access = Immediate(handle, vault, clock, hub.publish)
     limit_queries, limits_log = LimitQueries(handle), log.get_log("limits")
     meter = Meter(access, clock, settings.limits.redis_url, limits_log)
-    limiter = Limiter(access, limit_queries, hub, clock, meter, settings.limits.trusted_networks, limits_log)
+    trusted = settings.limits.trusted_networks
+    limiter = Limiter(access, limit_queries, hub, clock, counter or meter, trusted, limits_log)
     room = Room(state, settings.store.minimum_free_disk_bytes, clock)
     directory = Directory(access, queries, hub, settings.mailbox.lifetime_seconds)
     passwords = Passwords(access, clock, secrets.token_bytes)

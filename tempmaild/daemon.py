@@ -2,47 +2,35 @@
 
 from __future__ import annotations
 
-import gc
 import os
-import resource
 import signal
 import time
-from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
-from twisted.logger import LogLevel, formatEvent, globalLogBeginner
 
 from tempmaild import log
-from tempmaild.allocator import keep_freed_memory
 from tempmaild.appliance import open_appliance
-from tempmaild.imap import server as imap
 from tempmaild.in_checks import CheckingProcesses, ChecksUnusable
 from tempmaild.in_process import WriterProcess
+from tempmaild.in_reading import Centre, ReadingProcesses
 from tempmaild.in_thread import ReactorAccess
 from tempmaild.jobs.schedules import ScheduleJobs
 from tempmaild.jobs.statistics import StatisticsJob
 from tempmaild.jobs.sweep import SweepJob
-from tempmaild.net.connection import Service
-from tempmaild.net.conversation import Memory
-from tempmaild.net.gate import Gate, GateRules
 from tempmaild.net.listeners import Listeners, handed_over
-from tempmaild.net.reactor import install
 from tempmaild.net.systemd import Notifier
-from tempmaild.net.tls import Certificate, CertificateUnusable
-from tempmaild.pop3 import server as pop3
+from tempmaild.net.tls import CertificateUnusable
+from tempmaild.offering import READING, bounds, prepare, services, settle
 from tempmaild.settings import SettingsError, load
-from tempmaild.smtp import server as smtp
-from tempmaild.smtp.session import Services
+from tempmaild.shared import Shared
 from tempmaild.store.disk import lock_state
 from tempmaild.store.writer import Configuration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
-
-    from twisted.logger import LogEvent
 
     from tempmaild.notify.hub import Hub
     from tempmaild.settings import Address, Settings
@@ -69,18 +57,21 @@ class Daemon:
         self._environ = environ
         self._log = log.get_log("daemon")
         self._notifier = Notifier(environ)
-        self._memory = Memory(settings.limits.memory_bytes)
-        self._gate = Gate(_gate_rules(settings))
+        self._shared = Shared(1 + settings.reading.processes)
+        self._bounds = bounds(settings, self._shared)
         self._listeners = Listeners(reactor, self._log)
         self._state_lock = lock_state(settings.host.state)
         checks_log = log.get_log("checks")
         self._checks = CheckingProcesses(reactor, settings, checks_log) if settings.checks.enabled else None
-        self._appliance = open_appliance(settings, self._make_access, examiner=self._checks)
+        self._appliance = open_appliance(settings, self._make_access, examiner=self._checks, shared=self._shared)
         self._schedules = ScheduleJobs(reactor, self._appliance, time.time, log.get_log("schedules"))
         self._statistics = StatisticsJob(reactor, self._appliance.statistics, log.get_log("statistics"))
         self._limit_use = StatisticsJob(reactor, self._appliance.limit_use, log.get_log("limits"))
         self._sweep = SweepJob(reactor, self._appliance, log.get_log("sweep"))
-        self._services = self._make_services(settings)
+        self._services = services(settings, self._appliance, self._bounds)
+        centre = Centre(self._writer.submit, self._appliance.limiter.counter)
+        number, reading_log = settings.reading.processes, log.get_log("reading")
+        self._reading = ReadingProcesses(reactor, settings, self._shared, number, centre, reading_log)
 
     def _make_access(self, handle: Handle, hub: Hub, clock: Callable[[], float]) -> ReactorAccess:
         settings = self._settings
@@ -95,46 +86,14 @@ class Daemon:
             log_format=settings.log.format,
         )
         store_log = log.get_log("store")
-        writer = WriterProcess(self._reactor, configuration, clock, hub.publish, store_log)
-        self._access = ReactorAccess(self._reactor, handle, writer, store_log, settings.store.readers)
+
+        def publish(touched: set[int] | None) -> None:
+            hub.publish(touched)
+            self._reading.publish(touched)
+
+        self._writer = WriterProcess(self._reactor, configuration, clock, publish, store_log)
+        self._access = ReactorAccess(self._reactor, handle, self._writer, store_log, settings.store.readers)
         return self._access
-
-    def _make_services(self, settings: Settings) -> dict[str, Service]:
-        """Make the services, by the name that their sockets have with systemd.
-
-        Raises:
-            CertificateUnusable: the certificate is not usable.
-        """
-        tls = settings.tls
-        certificate = Certificate(tls.certificate, tls.key) if tls.certificate and tls.key else None
-        logins, limiter, clock = self._appliance.logins, self._appliance.limiter, self._appliance.now
-        sessions: dict[str, tuple[Any, bytes]] = {
-            "smtp": (self._smtp_sessions(settings), smtp.TURNED_AWAY),
-            "lmtp": (self._smtp_sessions(settings, lmtp=True), smtp.TURNED_AWAY),
-            "imap": (imap.session_factory(settings, logins, limiter, self._memory, clock), imap.TURNED_AWAY),
-            "pop3": (pop3.session_factory(settings, logins, limiter, clock), pop3.TURNED_AWAY),
-        }
-        services = {}
-        for name, (make_session, turned_away) in sessions.items():
-            for suffix, implicit_tls in (("", False), ("s", True)):
-                services[name + suffix] = Service(
-                    name=name + suffix,
-                    make_session=make_session,
-                    turned_away=turned_away,
-                    gate=self._gate,
-                    log=log.get_log(name),
-                    certificate=certificate,
-                    implicit_tls=implicit_tls,
-                    proxies=settings.proxy.trusted,
-                    admit=partial(limiter.connect, "mail" if name in ("smtp", "lmtp") else "reading"),
-                )
-        return services
-
-    def _smtp_sessions(self, settings: Settings, *, lmtp: bool = False) -> Any:
-        part = log.get_log("lmtp" if lmtp else "smtp")
-        appliance = self._appliance
-        services = Services(appliance.deliveries, appliance.checks, appliance.limiter)
-        return smtp.session_factory(settings, services, self._memory, appliance.now, part, lmtp=lmtp)
 
     def start(self) -> None:
         """Open the listeners, and be there.
@@ -157,7 +116,7 @@ class Daemon:
         self._statistics.start()
         self._limit_use.start()
         self._reactor.addSystemEventTrigger("before", "shutdown", lambda: Deferred.fromCoroutine(self._stop()))
-        signal.signal(signal.SIGHUP, lambda *_: self._reactor.callFromThread(self.reload))
+        signal.signal(signal.SIGHUP, lambda *_: self._reactor.callFromThread(self._begin_reload))
         if self._notifier.watchdog_interval:
             LoopingCall(self._notifier.alive).start(self._notifier.watchdog_interval)
         self._reactor.callWhenRunning(lambda: Deferred.fromCoroutine(self._look_for_postmasters()))
@@ -173,6 +132,7 @@ class Daemon:
                 self.problem = problem
                 self._reactor.stop()
                 return
+        await self._reading.start(self._listeners.hand_over(READING) if self._settings.reading.processes else ())
         if not (self._checks and self._settings.clamav.address):
             self._log.warning("mail-is-not-scanned", remedy="set clamav.address")
         self._notifier.ready()
@@ -184,7 +144,10 @@ class Daemon:
         if names:
             self._log.warning("nobody-reads-postmaster", names=", ".join(names), remedy="set mailbox.operator")
 
-    def reload(self) -> None:
+    def _begin_reload(self) -> None:
+        Deferred.fromCoroutine(self.reload())
+
+    async def reload(self) -> None:
         """Read settings and certificates again; what is wrong keeps the old ones in force.
 
         New connections get the new settings. Listeners, the state folder and the database stay as they are.
@@ -192,25 +155,25 @@ class Daemon:
         self._notifier.reloading(time.monotonic())
         try:
             settings = load(self._config, self._environ)
-            services = self._make_services(settings)
+            offered = services(settings, self._appliance, self._bounds)
         except (SettingsError, CertificateUnusable) as error:
             self._log.error("reload-refused", problem=error)
         else:
-            self._services = services
-            self._listeners.exchange(services)
-            self._gate.change(_gate_rules(settings))
+            self._services = offered
+            self._listeners.exchange(offered)
+            self._bounds.change(settings)
             self._appliance.limiter.trust(settings.limits.trusted_networks)
             self._appliance.checks.change(settings)
             # A new certificate is none of their business.
             if self._checks and settings != self._settings:
                 self._checks.reload(settings)
-            self._memory.limit = settings.limits.memory_bytes
             log.configure(settings.log.level, settings.log.format)
             if _addresses(settings) != _addresses(self._settings):
                 self._log.warning("restart-needed", because="the addresses to listen on have changed")
             if settings.checks.enabled != self._settings.checks.enabled:
                 self._log.warning("restart-needed", because="checks.enabled has changed")
             self._settings = settings
+            await self._reading.reload(settings)
             self._log.info("reloaded")
         self._notifier.ready()
 
@@ -218,7 +181,10 @@ class Daemon:
         self._notifier.stopping()
         self._log.info("stopping", connections=self._listeners.count)
         await self._schedules.stop()
-        await self._listeners.stop(self._settings.shutdown.grace_seconds)
+        grace = self._settings.shutdown.grace_seconds
+        reading = Deferred.fromCoroutine(self._reading.stop(grace))
+        await self._listeners.stop(grace)
+        await reading
         await self._sweep.stop()
         if self._checks:
             await self._checks.stop()
@@ -238,28 +204,13 @@ def run(settings: Settings, config: Path | None, environ: Mapping[str, str]) -> 
         ChecksUnusable: mail cannot be checked as the settings want it.
         StoreFailed: the database is not usable, or another daemon has the state folder.
     """
-    log.configure(settings.log.level, settings.log.format)
-    globalLogBeginner.beginLoggingTo([cast("Any", _log_of_twisted)], redirectStandardIO=False, discardBuffer=True)
-    _allow_many_files()
-    keep_freed_memory()
-    reactor = install()
+    reactor = prepare(settings)
     daemon = Daemon(reactor, settings, config, environ)
     daemon.start()
-    # What is there now stays to the end. Were the garbage collector to look through it, all clients would wait.
-    gc.collect()
-    gc.freeze()
+    settle()
     reactor.run()
     if daemon.problem:
         raise daemon.problem
-
-
-def _log_of_twisted(event: LogEvent) -> None:
-    """Write what goes wrong inside Twisted where all else is written."""
-    failure = event.get("log_failure")
-    if failure is not None:
-        log.get_log("twisted").failure("unhandled-error", failure.value, text=formatEvent(event))
-    elif event["log_level"] >= LogLevel.warn:
-        log.get_log("twisted").warning("warning", text=formatEvent(event))
 
 
 def _addresses(settings: Settings) -> dict[str, tuple[Address, ...]]:
@@ -273,20 +224,3 @@ def _addresses(settings: Settings) -> dict[str, tuple[Address, ...]]:
         "pop3": settings.pop3.listen,
         "pop3s": settings.pop3.listen_tls,
     }
-
-
-def _gate_rules(settings: Settings) -> GateRules:
-    limits = settings.limits
-    return GateRules(
-        limits.connections,
-        limits.connections_per_network,
-        limits.ipv4_prefix,
-        limits.ipv6_prefix,
-        limits.trusted_networks,
-    )
-
-
-def _allow_many_files() -> None:
-    """Raise the number of open files to what the system allows: each connection is one."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

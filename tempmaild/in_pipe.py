@@ -12,10 +12,12 @@ from twisted.internet.protocol import ProcessProtocol
 from tempmaild.frames import Frames, to_frame
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from twisted.python.failure import Failure
 
+FIRST_GIVEN = 3
+"""The first descriptor that a process is given beside standard input, output and error."""
 _PIPE_OCTETS = 1 << 20
 
 
@@ -34,15 +36,14 @@ class Companion(ProcessProtocol):
         self._ended = ended
         self._frames = Frames()
 
-    def start(self, reactor: Any, module: str, environ: Mapping[str, str]) -> None:
-        """Start it; `environ` is added to the environment.
+    def start(self, reactor: Any, module: str, environ: Mapping[str, str], descriptors: Sequence[int] = ()) -> None:
+        """Start it; `environ` is added to the environment, and the descriptors are its own from `FIRST_GIVEN` on.
 
         Arguments are for everybody to see; what is secret goes there, or through the pipe.
         """
         command = [sys.executable, "-m", module]
-        reactor.spawnProcess(
-            self, sys.executable, command, env={**os.environ, **environ}, childFDs={0: "w", 1: "r", 2: 2}
-        )
+        files: dict[int, Any] = {0: "w", 1: "r", 2: 2, **dict(enumerate(descriptors, FIRST_GIVEN))}
+        reactor.spawnProcess(self, sys.executable, command, env={**os.environ, **environ}, childFDs=files)
 
     def send(self, value: Any) -> None:
         """Give it a value: at once what the pipe takes, the rest when it takes more."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from threading import BoundedSemaphore, Thread
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
@@ -13,7 +13,8 @@ from tempmaild.errors import StoreFailed, TooManyLogins
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tempmaild.in_process import WriterProcess
+    from twisted.internet.defer import Deferred
+
     from tempmaild.log import Log
     from tempmaild.store.database import Handle
     from tempmaild.store.transaction import Change
@@ -27,8 +28,21 @@ _WAITING = 32
 """Pieces of such work that may wait: a few seconds' worth, so that who is told to come later has not waited long."""
 
 
+class Writing(Protocol):
+    """What has changes committed."""
+
+    def start(self) -> None:
+        """Be there."""
+
+    def submit(self, change: Change[Any]) -> Deferred[Any]:
+        """Have a change committed; fires with its result after the commit."""
+
+    def stop(self) -> Deferred[None]:
+        """Commit what waits, and end."""
+
+
 class ReactorAccess:
-    """Access to the store for a reactor: a process beside it writes, a bounded pool of threads does what takes long.
+    """Access to the store for a reactor: another process writes, a bounded pool of threads does what takes long.
 
     On SQLite a short read is done at once: it takes less time than a change of threads.
 
@@ -37,7 +51,7 @@ class ReactorAccess:
         db: what is read from; each thread has a connection of its own for as long as it lives.
     """
 
-    def __init__(self, reactor: Any, db: Handle, writer: WriterProcess, log: Log, threads: int) -> None:
+    def __init__(self, reactor: Any, db: Handle, writer: Writing, log: Log, threads: int) -> None:
         self._reactor = reactor
         self._db = db
         self._writer = writer

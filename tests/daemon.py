@@ -169,6 +169,7 @@ class RunningDaemon:
             "pop3": {"listen": [_on(ports.pop3)], "listen_tls": [_on(ports.pop3s)]},
             # Most tests are about something else, and there is no DNS for them.
             "checks": {"enabled": False},
+            "reading": {"processes": int(os.environ.get("TESTS_READING_PROCESSES", "0"))},
         }
         for name, options in self._sections.items():
             sections.setdefault(name, {}).update(options)

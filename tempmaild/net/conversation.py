@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from tempmaild.errors import MessageTooLarge, OutOfMemory
+from tempmaild.shared import OCTETS, Shared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -214,11 +215,31 @@ class Octets(Take[bytes]):
 
 
 class Memory:
-    """How many octets of message data may be in memory at once, over all connections."""
+    """How many octets of message data may be in memory at once, over all connections.
 
-    def __init__(self, limit: int) -> None:
+    Args:
+        shared: tells how many other processes have.
+    """
+
+    def __init__(self, limit: int, shared: Shared | None = None) -> None:
         self.limit = limit
-        self.used = 0
+        self._shared = shared or Shared()
+
+    @property
+    def used(self) -> int:
+        """How many this process has."""
+        return self._shared.own(OCTETS)
+
+    def take(self, octets: int) -> bool:
+        """Have so many more; False, and nothing taken, when there is no room."""
+        if self.used + self._shared.others(OCTETS) + octets > self.limit:
+            return False
+        self._shared.add(OCTETS, octets)
+        return True
+
+    def give_back(self, octets: int) -> None:
+        """Have so many less."""
+        self._shared.add(OCTETS, -octets)
 
     def reserve(self) -> Reservation:
         """Start an empty reservation."""
@@ -236,15 +257,14 @@ class Reservation:
 
     def grow(self, octets: int) -> bool:
         """Take so many octets more; False, and nothing taken, when there is no room."""
-        if self._memory.used + octets > self._memory.limit:
+        if not self._memory.take(octets):
             return False
-        self._memory.used += octets
         self.octets += octets
         return True
 
     def release(self) -> None:
         """Give everything back."""
-        self._memory.used -= self.octets
+        self._memory.give_back(self.octets)
         self.octets = 0
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from tempmaild.shared import CONNECTIONS, Shared, network_column
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -31,9 +33,14 @@ class GateRules:
 
 
 class Gate:
-    """Counts the connections of all listeners."""
+    """Counts the connections of all listeners.
 
-    def __init__(self, rules: GateRules) -> None:
+    Args:
+        shared: tells of the connections that other processes have.
+    """
+
+    def __init__(self, rules: GateRules, shared: Shared | None = None) -> None:
+        self._shared = shared or Shared()
         self._all = 0
         self._of_network: Counter[str] = Counter()
         self.change(rules)
@@ -50,20 +57,26 @@ class Gate:
             Its network, "" when that has no limit; None, and nothing counted, when there are too many.
         """
         network = self._network(address)
-        if self._all >= self._rules.connections:
+        others = self._shared.others
+        if self._all + others(CONNECTIONS) >= self._rules.connections:
             return None
-        if network and self._of_network[network] >= self._rules.connections_per_network:
-            return None
-        self._all += 1
         if network:
+            column = network_column(network)
+            if self._of_network[network] + others(column) >= self._rules.connections_per_network:
+                return None
             self._of_network[network] += 1
+            self._shared.add(column, 1)
+        self._all += 1
+        self._shared.add(CONNECTIONS, 1)
         return network
 
     def leave(self, network: str) -> None:
         """Count a connection out that was let in, with what `enter` gave for it."""
         self._all -= 1
+        self._shared.add(CONNECTIONS, -1)
         if network:
             self._of_network[network] -= 1
+            self._shared.add(network_column(network), -1)
             if not self._of_network[network]:
                 del self._of_network[network]
 

@@ -58,13 +58,23 @@ class Listeners:
             self._add(service, str(address), partial(self._open, address))
 
     def adopt(self, service: Service, descriptors: Iterable[int]) -> None:
-        """Offer a service on sockets that systemd has opened.
+        """Offer a service on sockets that somebody else has opened.
 
         Raises:
             CannotListen: one of them is no such socket.
         """
         for descriptor in descriptors:
             self._add(service, f"fd:{descriptor}", partial(self._adopt, descriptor))
+
+    def hand_over(self, names: Collection[str]) -> list[tuple[str, int]]:
+        """Leave to other processes who connects to these services; the sockets, by the names of their services."""
+        given = []
+        for port, connections in zip(self._ports, self._connections, strict=True):
+            if connections.service.name in names:
+                any_port: Any = port
+                any_port.stopReading()
+                given.append((connections.service.name, any_port.fileno()))
+        return given
 
     def start(self) -> None:
         """Start to look at the clock."""

@@ -4,25 +4,34 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tempmaild.shared import Shared, folder_column
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 
 class Hub:
-    """The watchers of one process; used in one thread only."""
+    """The watchers of one process; used in one thread only.
 
-    def __init__(self) -> None:
+    Attributes:
+        shared: tells other processes what is watched here, so that this one is not woken for all else.
+    """
+
+    def __init__(self, shared: Shared | None = None) -> None:
+        self.shared = shared or Shared()
         self._watchers: dict[int, list[Callable[[], None]]] = {}
 
     def watch(self, folder_id: int, notice: Callable[[], None]) -> None:
         """Call `notice` after each commit that changes the folder."""
         self._watchers.setdefault(folder_id, []).append(notice)
+        self.shared.add(folder_column(folder_id), 1)
 
     def unwatch(self, folder_id: int, notice: Callable[[], None]) -> None:
         """Do not call it any more."""
         watchers = self._watchers.get(folder_id, [])
         if notice in watchers:
             watchers.remove(notice)
+            self.shared.add(folder_column(folder_id), -1)
         if not watchers:
             self._watchers.pop(folder_id, None)
 

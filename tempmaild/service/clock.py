@@ -62,7 +62,17 @@ class Clock:
         if not self._accepted and now - self._mark < _MARK_EVERY:
             return
         self._accepted = False
-        mark = await self._access.write(MarkTime(int(now), self._mark))
+        self._follow(now, await self._access.write(MarkTime(int(now), self._mark)))
+
+    async def follow(self) -> None:
+        """Follow the mark that another process of this daemon keeps; to be done every few seconds.
+
+        Raises:
+            StoreFailed: the mark could not be read.
+        """
+        self._follow(self._keeper(), await self._access.read(self._queries.counter, "clock"))
+
+    def _follow(self, now: float, mark: int) -> None:
         if mark < self._mark or mark > now:
             # It was accepted by the operator, or seen by another daemon.
             self._keeper.move_to(mark)

@@ -118,7 +118,7 @@ class Inbox:
         self._end_watching()
         self.watch_besides((), self.close)
         if self._has_maildrop:
-            self._logins.locked_maildrops.discard(self.mailbox.id)
+            self._logins.unlock_maildrop(self.mailbox.id)
             self._has_maildrop = False
 
     # The mailbox's time
@@ -546,11 +546,11 @@ class Inbox:
 
     def claim_recent(self, folder: Folder) -> int:
         r"""Give the first UID that no session was told to be \\Recent; from now on it was."""
-        return self._logins.recents.claim(folder.id, folder.uid_next)
+        return self._logins.shared.claim_recent(folder.id, folder.uid_next)
 
     def first_recent(self, folder: Folder) -> int:
         r"""Give the first UID that no session was told to be \\Recent; it stays so."""
-        return self._logins.recents.first(folder.id)
+        return self._logins.shared.first_recent(folder.id)
 
     async def count_recent(self, folder: Folder) -> int:
         r"""Count the messages that no session was told to be \\Recent."""
@@ -595,9 +595,8 @@ class Inbox:
         Raises:
             MaildropLocked: another session has it.
         """
-        if self.mailbox.id in self._logins.locked_maildrops:
+        if not self._logins.lock_maildrop(self.mailbox.id):
             raise MaildropLocked(self.mailbox.address)
-        self._logins.locked_maildrops.add(self.mailbox.id)
         self._has_maildrop = True
 
     def _end_watching(self) -> None:

@@ -11,7 +11,7 @@ from tempmaild.core import address as addresses
 from tempmaild.core.limit import SCOPES, Ban, network_of
 from tempmaild.errors import Banned, InvalidAddress, InvalidValue, NoSuchLimit, StoreFailed, TooFast
 from tempmaild.service.bans import Banlist
-from tempmaild.service.meter import Claim, Meter
+from tempmaild.service.meter import Claim
 from tempmaild.settings import is_among
 from tempmaild.store.limits import AddBan, AddLimit, ChangeLimit, RemoveLimit
 from tempmaild.store.transaction import SETTINGS
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tempmaild.core.limit import Event, Limit, Scope
     from tempmaild.log import Log
     from tempmaild.notify.hub import Hub
+    from tempmaild.service.meter import Counter
     from tempmaild.settings import Network
     from tempmaild.store.access import Access
     from tempmaild.store.limits import LimitQueries
@@ -108,6 +109,9 @@ class Limiter:
     Args:
         clock: UTC epoch seconds.
         trusted: networks that no limit per network concerns; the operator can ban them nevertheless.
+
+    Attributes:
+        counter: counts what limits are about.
     """
 
     def __init__(
@@ -116,14 +120,14 @@ class Limiter:
         queries: LimitQueries,
         hub: Hub,
         clock: Callable[[], float],
-        meter: Meter,
+        counter: Counter,
         trusted: Sequence[Network],
         log: Log,
     ) -> None:
         self._access = access
         self._queries = queries
         self._clock = clock
-        self._meter = meter
+        self.counter = counter
         self._log = log
         self._versions = (-1, -1)
         self._read_all_at = self._read_at = 0
@@ -218,7 +222,7 @@ class Limiter:
         )
         if not claims:
             return 0.0
-        excesses = await self._meter.count(claims)
+        excesses = await self.counter.count(claims)
         beyond = [(claim, excess) for claim, excess in zip(claims, excesses, strict=True) if excess]
         return await self._judge(beyond) if beyond else 0.0
 

@@ -20,30 +20,6 @@ if TYPE_CHECKING:
     from tempmaild.store.queries import Queries
 
 
-class Recents:
-    """Up to which UID some session has been told that messages of a folder are \\Recent (RFC 3501 §2.3.2).
-
-    Kept in memory only, for the folders used last: after a restart messages are recent once more.
-    """
-
-    _MOST = 100_000
-
-    def __init__(self) -> None:
-        self._claimed: OrderedDict[int, int] = OrderedDict()
-
-    def claim(self, folder_id: int, uid_next: int) -> int:
-        """Give the first UID that is recent for who asks; the next to ask gets those from `uid_next` on."""
-        first = self._claimed.pop(folder_id, 1)
-        self._claimed[folder_id] = max(first, uid_next)
-        if len(self._claimed) > self._MOST:
-            self._claimed.popitem(last=False)
-        return first
-
-    def first(self, folder_id: int) -> int:
-        """Give the first UID that is recent for who asks next."""
-        return self._claimed.get(folder_id, 1)
-
-
 class Listings:
     """The entries of folders that were opened last, shared by all sessions.
 
@@ -80,6 +56,7 @@ class Logins:
     """Where every reading session begins.
 
     Attributes:
+        shared: what is known to all processes in which mailboxes are read.
         generation: grows whenever mailboxes may have ended sooner than was known, or credentials were revoked.
     """
 
@@ -99,12 +76,25 @@ class Logins:
         self.clock = clock
         self.room = room
         self.longest_message = longest_message
-        self.recents = Recents()
+        self.shared = hub.shared
         self.listings = Listings()
-        self.locked_maildrops: set[int] = set()
+        self._maildrops: set[int] = set()
         self.generation = 0
         self._unlocker = unlocker
         hub.watch(LIFETIMES, self._lifetimes_changed)
+
+    def lock_maildrop(self, mailbox_id: int) -> bool:
+        """Keep all other sessions from a maildrop until `unlock_maildrop`; False if one of them has it."""
+        # The lock of a process does not keep its own sessions apart.
+        if mailbox_id in self._maildrops or not self.shared.lock_maildrop(mailbox_id):
+            return False
+        self._maildrops.add(mailbox_id)
+        return True
+
+    def unlock_maildrop(self, mailbox_id: int) -> None:
+        """Let another session have a maildrop."""
+        self._maildrops.discard(mailbox_id)
+        self.shared.unlock_maildrop(mailbox_id)
 
     def _lifetimes_changed(self) -> None:
         self.generation += 1

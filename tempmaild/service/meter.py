@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
 from limits import RateLimitItemPerSecond
 from limits.errors import ConfigurationError
@@ -13,7 +13,7 @@ from tempmaild.errors import StoreFailed
 from tempmaild.service.tallies import Tallies
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from limits.storage import Storage
 
@@ -39,6 +39,13 @@ class Claim(NamedTuple):
     limit: Limit
     subject: str
     amount: int
+
+
+class Counter(Protocol):
+    """Who counts claims."""
+
+    def count(self, claims: Sequence[Claim]) -> Awaitable[list[int]]:
+        """Count; tell for each claim how often its subject has gone beyond the limit in this window, 0 for not."""
 
 
 class Meter:

@@ -242,6 +242,18 @@ class Pop3(Section):
     login_seconds: Seconds = Field(60, ge=5, le=3600, description=_LOGIN)
 
 
+class Reading(Section):
+    """The processes in which mailboxes are read, by IMAP and POP3."""
+
+    processes: Count = Field(
+        2,
+        ge=0,
+        le=64,
+        description="How many there are beside the daemon's own, which then only takes mail; more than processors "
+        "are of no use. 0 has the daemon do it all, which saves some 45 MB for each.",
+    )
+
+
 class Login(Section):
     """How clients log in."""
 
@@ -300,6 +312,7 @@ class Settings(Section):
     lmtp: Lmtp = Lmtp()
     imap: Imap = Imap()
     pop3: Pop3 = Pop3()
+    reading: Reading = Reading()
     login: Login = Login()
     mailbox: Mailbox = Mailbox()
     dns: Dns = Dns()

@@ -107,7 +107,7 @@ class TestDeleteAfterReading:
 
     def test_numbers_stay_while_the_session_lasts(self, house: House) -> None:
         dialog, first = house.log_in(), b"RETR 1\r\n"
-        house.logins.locked_maildrops.clear()
+        house.logins.unlock_maildrop(house.mailbox.id)
         house.log_in().send(first + b"QUIT\r\n")
         assert dialog.send(first) == b"-ERR no such message\r\n"
         assert dialog.send(b"LIST 1\r\n") == b"+OK 1 30\r\n"
@@ -149,5 +149,5 @@ def test_a_message_whose_time_is_over_is_no_longer_there(house: House) -> None:
     house.clock.now = NOW + 50
     assert dialog.send(b"RETR 1\r\nTOP 1 0\r\n") == b"-ERR no such message\r\n" * 2
     house.deliver(PLAIN)
-    house.logins.locked_maildrops.clear()
+    house.logins.unlock_maildrop(house.mailbox.id)
     assert house.log_in().send(b"STAT\r\n") == b"+OK 1 30\r\n"

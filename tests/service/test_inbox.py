@@ -25,7 +25,7 @@ from tempmaild.errors import (
     WrongCredentials,
 )
 from tempmaild.service.inbox import LARGEST_METADATA
-from tempmaild.service.logins import Listings, Recents
+from tempmaild.service.logins import Listings
 from tempmaild.store.transaction import LIFETIMES
 from tests.support import MESSAGE, NOW, run
 
@@ -465,20 +465,6 @@ class TestRecents:
         assert inbox.first_recent(folder) == 3
         run(inbox.remove(folder.id, [3]))
         assert count() == 0
-
-    def test_never_go_back(self) -> None:
-        recents = Recents()
-        assert recents.claim(1, 10) == 1
-        assert recents.claim(1, 5) == 10
-        assert recents.claim(1, 11) == 10
-
-    def test_are_forgotten_where_nobody_looks(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(Recents, "_MOST", 2)
-        recents = Recents()
-        for folder_id in (1, 2, 1, 3):
-            recents.claim(folder_id, 7)
-        assert [recents.claim(folder_id, 7) for folder_id in (1, 3)] == [7, 7]
-        assert recents.claim(2, 7) == 1
 
 
 def expires_at(house: TestAppliance, address: str) -> int:
