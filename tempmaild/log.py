@@ -5,15 +5,20 @@ A line names an event and what belongs to it; it never holds content of mail, or
 
 from __future__ import annotations
 
+import io
 import json
 import logging
+import os
 import re
 import sys
 import time
+import traceback
+from contextlib import suppress
 from functools import lru_cache
 from typing import TextIO
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+_NAMES = {number: name for name, number in _LEVELS.items()}
 _WORD = re.compile(r"[!#-<>-\[\]-~]+")
 """Printable ASCII without the space, the quotation mark, the equals sign and the backslash."""
 
@@ -21,15 +26,15 @@ _WORD = re.compile(r"[!#-<>-\[\]-~]+")
 class Log:
     """Writes events of one part of the product, each with this log's own fields, such as the session's id."""
 
-    __slots__ = ("_fields", "_logger")
+    __slots__ = ("_fields", "_part")
 
-    def __init__(self, logger: logging.Logger, fields: dict[str, object]) -> None:
-        self._logger = logger
+    def __init__(self, part: str, fields: dict[str, object]) -> None:
+        self._part = part
         self._fields = fields
 
     def bind(self, **fields: object) -> Log:
         """Make a log whose lines have these fields as well."""
-        return Log(self._logger, self._fields | fields)
+        return Log(self._part, self._fields | fields)
 
     def debug(self, event: str, **fields: object) -> None:
         """Tell what only somebody who looks for a defect wants to know."""
@@ -49,17 +54,49 @@ class Log:
 
     def failure(self, event: str, error: BaseException, **fields: object) -> None:
         """Tell of a defect of our own, with its traceback."""
-        if self._logger.isEnabledFor(logging.ERROR):
-            self._logger.error(event, exc_info=error, extra={"fields": self._fields | fields})
+        self._write(logging.ERROR, event, fields, error)
 
-    def _write(self, level: int, event: str, fields: dict[str, object]) -> None:
-        if self._logger.isEnabledFor(level):
-            self._logger.log(level, event, extra={"fields": self._fields | fields})
+    def _write(self, level: int, event: str, fields: dict[str, object], error: BaseException | None = None) -> None:
+        if _lines is None:
+            # Nobody has said where to; whoever has us as a library may have said it to this one.
+            logger = logging.getLogger(f"tempmaild.{self._part}")
+            logger.log(level, event, exc_info=error, extra={"fields": self._fields | fields})
+        elif level >= _lines.level:
+            _lines.write(level, self._part, event, self._fields | fields, error)
 
 
 def get_log(part: str) -> Log:
     """Give the log of one part of the product, such as "smtp"."""
-    return Log(logging.getLogger(f"tempmaild.{part}"), {})
+    return Log(part, {})
+
+
+class _Lines:
+    """Writes lines to a stream: each by one call of the system, so that those of several processes stay whole."""
+
+    def __init__(self, level: int, line_format: str, stream: TextIO) -> None:
+        self.level = level
+        self._to_line = _json_line if line_format == "json" else _text_line
+        self._stream = stream
+        try:
+            self._descriptor = stream.fileno()
+        except io.UnsupportedOperation:
+            self._descriptor = -1
+
+    def write(
+        self, level: int, part: str, event: str, fields: dict[str, object], error: BaseException | None
+    ) -> None:
+        """Write a line; if nobody reads them any more it is lost, and nothing else is."""
+        if error is not None:
+            fields |= {"traceback": "".join(traceback.format_exception(error)).rstrip()}
+        line = self._to_line(_moment(time.time()), _NAMES[level], part, event, fields) + "\n"
+        with suppress(OSError):
+            if self._descriptor < 0:
+                self._stream.write(line)
+            else:
+                os.write(self._descriptor, line.encode())
+
+
+_lines: _Lines | None = None
 
 
 def configure(level: str, line_format: str, stream: TextIO | None = None) -> None:
@@ -69,53 +106,35 @@ def configure(level: str, line_format: str, stream: TextIO | None = None) -> Non
         level: the least level that is written: debug, info, warning or error.
         line_format: "text" for `time level part event key=value …`, "json" for an object a line.
     """
-    handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(_JsonLines() if line_format == "json" else _TextLines())
-    logger = logging.getLogger("tempmaild")
-    logger.handlers = [handler]
-    logger.propagate = False
-    logger.setLevel(_LEVELS[level])
-    # Nobody reads where in the code a line was written: looking it up is half of what a line costs.
-    logging._srcfile = None  # noqa: SLF001
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    # Python's own logging takes three times as long, which is a twentieth of a short session.
+    global _lines  # noqa: PLW0603 - where a process writes its log is one thing
+    _lines = _Lines(_LEVELS[level], line_format, stream or sys.stderr)
 
 
-def _moment(record: logging.LogRecord) -> str:
-    return f"{_second(int(record.created))}.{int(record.msecs):03d}Z"
+def reset() -> None:
+    """Go back to Python's own logging, as before `configure`."""
+    global _lines  # noqa: PLW0603
+    _lines = None
+
+
+def _moment(now: float) -> str:
+    second, part = divmod(int(now * 1000), 1000)
+    return f"{_second(second)}.{part:03d}Z"
 
 
 @lru_cache(maxsize=1)
-def _second(created: int) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(created))
+def _second(since_epoch: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(since_epoch))
 
 
-def _fields(record: logging.LogRecord) -> dict[str, object]:
-    fields: dict[str, object] = getattr(record, "fields", {})
-    return fields
+def _text_line(moment: str, level: str, part: str, event: str, fields: dict[str, object]) -> str:
+    words = [f"{moment} {level} {part} {event}", *[f"{name}={_text(value)}" for name, value in fields.items()]]
+    return " ".join(words)
 
 
-class _TextLines(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        part = record.name.removeprefix("tempmaild.")
-        words = [_moment(record), record.levelname.lower(), part, record.getMessage()]
-        words += [f"{name}={_text(value)}" for name, value in _fields(record).items()]
-        if record.exc_info:
-            words.append("traceback=" + _text(self.formatException(record.exc_info)))
-        return " ".join(words)
-
-
-class _JsonLines(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        line: dict[str, object] = {
-            "time": _moment(record),
-            "level": record.levelname.lower(),
-            "part": record.name.removeprefix("tempmaild."),
-            "event": record.getMessage(),
-        }
-        line |= _fields(record)
-        if record.exc_info:
-            line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=_text)
+def _json_line(moment: str, level: str, part: str, event: str, fields: dict[str, object]) -> str:
+    line: dict[str, object] = {"time": moment, "level": level, "part": part, "event": event}
+    return json.dumps(line | fields, default=_text)
 
 
 def _text(value: object) -> str:

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tempmaild import log
 from tests.daemon import start_daemon
 from tests.postgres import database_url, postgres, postgres_url  # noqa: F401 - fixtures, for all folders
 
@@ -17,11 +17,8 @@ if TYPE_CHECKING:
 @pytest.fixture(autouse=True)
 def _log_as_it_was() -> Iterator[None]:
     """Have the log of one test be no other's."""
-    logger = logging.getLogger("tempmaild")
-    before = (logger.handlers, logger.propagate, logger.level)
     yield
-    logger.handlers, logger.propagate = before[:2]
-    logger.setLevel(before[2])
+    log.reset()
 
 
 @pytest.fixture(scope="session")

@@ -65,6 +65,10 @@ async def _admit_all(_address: str) -> float:
     return 0.0
 
 
+def _count_nothing(_names: Sequence[str]) -> None:
+    pass
+
+
 @dataclass(frozen=True)
 class Service:
     """One protocol as it is offered on a listener.
@@ -78,6 +82,7 @@ class Service:
         proxies: networks whose connections begin with a PROXY header.
         admit: looks whether a client of this address may come now, and for how many seconds it is kept waiting first;
             raises `TooFast` or `Banned` when it may not.
+        count: is told of each client: ("session/imaps",), or why it was turned away, such as ("turned-away/banned",).
     """
 
     name: str
@@ -89,6 +94,7 @@ class Service:
     implicit_tls: bool = False
     proxies: Sequence[Network] = field(default=())
     admit: Callable[[str], Awaitable[float]] = _admit_all
+    count: Callable[[Sequence[str]], None] = _count_nothing
 
 
 @implementer(IHalfCloseableProtocol, IHandshakeListener, IPushProducer)
@@ -225,13 +231,13 @@ class Connection(Protocol):
         self._network = service.gate.enter(self._address)
         if self._network is None:
             service.log.warning("too-many-connections", client=self._address)
-            self._turn_away()
+            self._turn_away("too-many")
             return
         try:
             delay = await service.admit(self._address)
         except (Banned, TooFast) as error:
             service.log.info("turned-away", client=self._address, reason=type(error).__name__, text=error)
-            self._turn_away()
+            self._turn_away("banned" if isinstance(error, Banned) else "too-fast")
             return
         if delay:
             await Pause(delay)
@@ -239,11 +245,13 @@ class Connection(Protocol):
         session = service.make_session(peer, self._listener.next_session_id())
         session.wake = self._wake
         self._session = session
+        service.count((f"session/{service.name}",))
         if service.implicit_tls:
             await StartTls()
         await session.converse()
 
-    def _turn_away(self) -> None:
+    def _turn_away(self, reason: str) -> None:
+        self._service.count((f"turned-away/{reason}",))
         if not self._service.implicit_tls:
             self.transport.write(self._service.turned_away)
 
@@ -402,10 +410,14 @@ class Connection(Protocol):
         self.transport.unregisterProducer()
         if not (self._reading or self._at_end):
             self._read(True)
+        transport = self.transport
         if (self._input or self._deflate) and not self._tls and not self._at_end:
-            self.transport.loseWriteConnection()
+            transport.loseWriteConnection()
+        elif self._tls or transport.dataBuffer or transport._tempDataBuffer:  # noqa: SLF001
+            transport.loseConnection()
         else:
-            self.transport.loseConnection()
+            # The transport would ask the reactor first whether there is something to write.
+            transport.reactor.disconnect(transport)
 
     def _read(self, reading: bool) -> None:
         self._reading = reading

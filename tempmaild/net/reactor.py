@@ -7,6 +7,7 @@ from select import EPOLLIN
 from typing import Any
 
 from twisted.internet.epollreactor import EPollReactor
+from twisted.internet.error import ConnectionDone
 from twisted.internet.main import installReactor
 from twisted.python import log
 
@@ -33,6 +34,10 @@ class ShortEPollReactor(EPollReactor):
                 self._read(selectable)
             else:
                 self._doReadOrWrite(selectable, descriptor, event)  # type: ignore[no-untyped-call]
+
+    def disconnect(self, selectable: Any) -> None:
+        """Close a connection at once that has nothing more to write."""
+        self._disconnectSelectable(selectable, ConnectionDone(), False)  # type: ignore[no-untyped-call]
 
     doIteration = doPoll  # noqa: N815 - the name that Twisted calls
 

@@ -55,7 +55,7 @@ async def parrot(session: Told) -> None:
 
 
 class _Interest:
-    """What a reactor notes: whether the descriptor wants to read, and to write."""
+    """What a reactor does: it notes whether the descriptor wants to read and to write, and closes it."""
 
     def __init__(self) -> None:
         self.reads = self.writes = False
@@ -71,6 +71,9 @@ class _Interest:
 
     def removeWriter(self, _: object) -> None:  # noqa: N802 - Twisted's name
         self.writes = False
+
+    def disconnect(self, wire: Wire) -> None:
+        wire.lose("closed")
 
 
 class Socket:
