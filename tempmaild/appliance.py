@@ -12,6 +12,9 @@ from tempmaild import log
 from tempmaild.core.timekeeper import Timekeeper
 from tempmaild.errors import StoreFailed
 from tempmaild.notify.hub import Hub
+from tempmaild.service.alerts import Alerts
+from tempmaild.service.amounts import Amounts
+from tempmaild.service.api_keys import ApiKeys
 from tempmaild.service.audit import Audit
 from tempmaild.service.bans import Bans
 from tempmaild.service.block_rules import BlockRules
@@ -21,10 +24,12 @@ from tempmaild.service.credentials import Credentials
 from tempmaild.service.delivery import Deliveries
 from tempmaild.service.directory import Directory
 from tempmaild.service.domains import Domains
+from tempmaild.service.health import Health
 from tempmaild.service.lifetimes import Lifetimes
 from tempmaild.service.limit_use import LimitUse
 from tempmaild.service.limits import Limiter, Limits
 from tempmaild.service.logins import Logins
+from tempmaild.service.mail_log import MailLog
 from tempmaild.service.mailbox_list import MailboxList
 from tempmaild.service.mailboxes import Mailboxes
 from tempmaild.service.meter import Meter
@@ -41,15 +46,23 @@ from tempmaild.service.sweep import Sweep
 from tempmaild.service.unlocking import Unlocker
 from tempmaild.shared import Shared
 from tempmaild.store.access import Immediate
+from tempmaild.store.alerts import AlertQueries
+from tempmaild.store.amounts import AmountQueries
+from tempmaild.store.api_keys import ApiKeyQueries
 from tempmaild.store.audit import AuditLog
+from tempmaild.store.audit_list import AuditListQueries
 from tempmaild.store.backup import RESTORED, FinishRestore
 from tempmaild.store.block_rules import BlockRuleQueries
+from tempmaild.store.console_key import FactorLock, console_key
 from tempmaild.store.domains import DomainQueries
+from tempmaild.store.health import HealthQueries
 from tempmaild.store.limits import LimitQueries
+from tempmaild.store.mail_log import MailLogQueries
 from tempmaild.store.mailbox_list import MailboxListQueries
 from tempmaild.store.opening import open_database
 from tempmaild.store.people import PersonQueries
 from tempmaild.store.queries import Queries
+from tempmaild.store.receipts import ReceiptQueries
 from tempmaild.store.schedules import ScheduleQueries
 from tempmaild.store.sign_ins import SignInQueries
 from tempmaild.store.statistics import StatisticQueries
@@ -87,6 +100,8 @@ class Appliance:
     open_mail: OpenMail
     lifetimes: Lifetimes
     statistics: Statistics
+    mail_log: MailLog
+    amounts: Amounts
     checks: Checks
     deliveries: Deliveries
     logins: Logins
@@ -101,6 +116,9 @@ class Appliance:
     people: People
     profiles: Profiles
     sign_ins: SignIns
+    api_keys: ApiKeys
+    health: Health
+    alerts: Alerts
 
 
 def open_appliance(
@@ -148,15 +166,19 @@ def open_appliance(
     passwords = Passwords(access, clock, secrets.token_bytes)
     unlocker = Unlocker(access, queries, directory, clock, room, passwords)
     mailboxes = Mailboxes(access, queries, directory, clock, secrets.token_bytes, settings.mailbox.quarantine_seconds)
-    statistics = Statistics(access, StatisticQueries(handle), clock)
+    counts = StatisticQueries(handle)
+    statistics = Statistics(access, counts, clock, settings.host.name, time.monotonic)
     block_rules = BlockRules(access, BlockRuleQueries(handle), hub, clock)
-    people, random, list_queries = PersonQueries(handle), secrets.token_bytes, MailboxListQueries(handle)
+    schedules = Schedules(access, queries, ScheduleQueries(handle), mailboxes, clock, settings.mailbox.operator)
+    health = Health(access, HealthQueries(handle), settings.host.name, statistics, schedules, clock)
+    factor_lock = FactorLock(settings.admin_key_path, log.get_log("admin"))
+    people, random, list_queries = PersonQueries(handle, factor_lock), secrets.token_bytes, MailboxListQueries(handle)
     sign_ins = SignIns(access, SignInQueries(handle), people, clock, random, limiter, settings.admin)
     return Appliance(
         now=clock,
         clock=Clock(access, queries, hub, keeper, log.get_log("clock")),
-        audit=Audit(access, AuditLog(handle)),
-        receipts=Receipts(access, queries),
+        audit=Audit(access, AuditLog(handle), AuditListQueries(handle)),
+        receipts=Receipts(access, queries, ReceiptQueries(handle)),
         handle=handle,
         hub=hub,
         directory=directory,
@@ -167,6 +189,16 @@ def open_appliance(
         lifetimes=Lifetimes(access, mailboxes),
         block_rules=block_rules,
         statistics=statistics,
+        mail_log=MailLog(
+            access,
+            MailLogQueries(handle),
+            statistics,
+            clock,
+            settings.mail_log,
+            secrets.token_bytes,
+            partial(console_key, settings.admin_key_path),
+        ),
+        amounts=Amounts(access, AmountQueries(handle), counts, clock),
         checks=Checks(settings, directory, block_rules, statistics, examiner),
         deliveries=Deliveries(access, queries, directory, clock, room, settings.mailbox.operator),
         logins=Logins(access, queries, hub, clock, room, settings.smtp.max_message_bytes, unlocker),
@@ -176,10 +208,13 @@ def open_appliance(
         limiter=limiter,
         limit_use=LimitUse(access, limit_queries, limiter, meter, clock),
         sweep=Sweep(access, queries, mailboxes, clock, settings.sqlite_path, log.get_log("sweep")),
-        schedules=Schedules(access, queries, ScheduleQueries(handle), mailboxes, clock, settings.mailbox.operator),
+        schedules=schedules,
         people=People(access, people, clock, random),
-        profiles=Profiles(access, people, sign_ins, clock, random, settings.host.name),
+        profiles=Profiles(access, people, sign_ins, clock, random, settings.host.name, factor_lock),
         sign_ins=sign_ins,
+        api_keys=ApiKeys(access, ApiKeyQueries(handle), clock, random),
+        health=health,
+        alerts=Alerts(access, AlertQueries(handle), health, settings.host.name),
     )
 
 

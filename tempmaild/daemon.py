@@ -16,9 +16,12 @@ from tempmaild.in_checks import CheckingProcesses, ChecksUnusable
 from tempmaild.in_process import WriterProcess
 from tempmaild.in_reading import Centre, ReadingProcesses
 from tempmaild.in_thread import ReactorAccess
+from tempmaild.jobs.gauges import Gauges
+from tempmaild.jobs.mail_log import MailLogJob
 from tempmaild.jobs.schedules import ScheduleJobs
-from tempmaild.jobs.statistics import StatisticsJob
+from tempmaild.jobs.statistics import MEASURE_EVERY, StatisticsJob
 from tempmaild.jobs.sweep import SweepJob
+from tempmaild.jobs.watching import Watching
 from tempmaild.net.listeners import Listeners, handed_over
 from tempmaild.net.systemd import Notifier
 from tempmaild.net.tls import CertificateUnusable
@@ -65,9 +68,17 @@ class Daemon:
         self._checks = CheckingProcesses(reactor, settings, checks_log) if settings.checks.enabled else None
         self._appliance = open_appliance(settings, self._make_access, examiner=self._checks, shared=self._shared)
         self._schedules = ScheduleJobs(reactor, self._appliance, time.time, log.get_log("schedules"))
-        self._statistics = StatisticsJob(reactor, self._appliance.statistics, log.get_log("statistics"))
+        statistics_log = log.get_log("statistics")
+        self._statistics = StatisticsJob(reactor, self._appliance.statistics, statistics_log)
+        sources = [self._listeners.gauges, self._access.gauges, *([self._checks.gauges] if self._checks else [])]
+        gauges = Gauges(reactor, self._appliance.statistics, "main", sources)
+        self._gauges = StatisticsJob(reactor, gauges, statistics_log, at_start=True)
+        self._amounts = StatisticsJob(reactor, self._appliance.amounts, statistics_log, MEASURE_EVERY, at_start=True)
         self._limit_use = StatisticsJob(reactor, self._appliance.limit_use, log.get_log("limits"))
+        self._mail_log = MailLogJob(reactor, self._appliance.mail_log, log.get_log("mail-log"))
         self._sweep = SweepJob(reactor, self._appliance, log.get_log("sweep"))
+        addresses = self._listeners.addresses
+        self._watching = Watching(reactor, self._appliance, settings, addresses, _addresses, self._sweep)
         self._services = services(settings, self._appliance, self._bounds)
         centre = Centre(self._writer.submit, self._appliance.limiter.counter)
         number, reading_log = settings.reading.processes, log.get_log("reading")
@@ -110,11 +121,16 @@ class Daemon:
             elif not handed:
                 self._listeners.listen(self._services[name], addresses)
         self._listeners.start()
+        self._watching.listen()
         # They read at once, in threads that would keep a daemon alive which cannot listen.
         self._sweep.start()
         self._schedules.start()
+        self._mail_log.start()
         self._statistics.start()
+        self._gauges.start()
+        self._amounts.start()
         self._limit_use.start()
+        self._watching.start()
         self._reactor.addSystemEventTrigger("before", "shutdown", lambda: Deferred.fromCoroutine(self._stop()))
         signal.signal(signal.SIGHUP, lambda *_: self._reactor.callFromThread(self._begin_reload))
         if self._notifier.watchdog_interval:
@@ -135,6 +151,7 @@ class Daemon:
         await self._reading.start(self._listeners.hand_over(READING) if self._settings.reading.processes else ())
         if not (self._checks and self._settings.clamav.address):
             self._log.warning("mail-is-not-scanned", remedy="set clamav.address")
+        await self._watching.begin()
         self._notifier.ready()
         self._log.info("started", pid=os.getpid())
 
@@ -164,11 +181,13 @@ class Daemon:
             self._bounds.change(settings)
             self._appliance.limiter.trust(settings.limits.trusted_networks)
             self._appliance.checks.change(settings)
+            self._watching.change(settings)
+            self._appliance.mail_log.change(settings.mail_log)
             # A new certificate is none of their business.
             if self._checks and settings != self._settings:
                 self._checks.reload(settings)
             log.configure(settings.log.level, settings.log.format)
-            if _addresses(settings) != _addresses(self._settings):
+            if (_addresses(settings), settings.metrics) != (_addresses(self._settings), self._settings.metrics):
                 self._log.warning("restart-needed", because="the addresses to listen on have changed")
             if settings.checks.enabled != self._settings.checks.enabled:
                 self._log.warning("restart-needed", because="checks.enabled has changed")
@@ -180,6 +199,7 @@ class Daemon:
     async def _stop(self) -> None:
         self._notifier.stopping()
         self._log.info("stopping", connections=self._listeners.count)
+        self._watching.end()
         await self._schedules.stop()
         grace = self._settings.shutdown.grace_seconds
         reading = Deferred.fromCoroutine(self._reading.stop(grace))
@@ -188,8 +208,12 @@ class Daemon:
         await self._sweep.stop()
         if self._checks:
             await self._checks.stop()
+        await self._mail_log.stop()
+        await self._amounts.stop()
+        await self._gauges.stop()
         await self._statistics.stop()
         await self._limit_use.stop()
+        await self._watching.stop()
         await self._access.stop()
         self._appliance.handle.close()
         self._log.info("stopped")

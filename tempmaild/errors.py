@@ -4,6 +4,8 @@ These errors know nothing of protocols: each protocol has one table that maps th
 error is for the log and the command line; a protocol never shows it to a stranger.
 """
 
+from __future__ import annotations
+
 
 class TempmaildError(Exception):
     """A request that was understood and cannot be carried out."""
@@ -18,16 +20,26 @@ class InvalidValue(TempmaildError):
 
     Args:
         field: which.
-        reason: what is wrong with it, in the operator's words.
+        template: what is wrong with it, in the operator's words, with a place such as %(longest)s for each value.
+        values: what is put into the template; further errors among them say what is wrong in their places.
+
+    Attributes:
+        reason: the template with the values. The console translates the template, which is a literal therefore.
     """
 
-    def __init__(self, field: str = "", reason: str = "") -> None:
-        super().__init__(field, reason)
+    def __init__(self, field: str = "", template: str = "", **values: object) -> None:
         self.field = field
-        self.reason = reason
+        self.template = template
+        self.values = values
+        self.reason = template % values if values else template
+        super().__init__(field, self.reason)
 
     def __str__(self) -> str:
-        return f"{self.field}: {self.reason}"
+        return f"{self.field}: {self.reason}" if self.field else self.reason
+
+    def about(self, field: str) -> InvalidValue:
+        """Give the same about a field that is called otherwise where the value was given."""
+        return InvalidValue(field, self.template, **self.values)
 
 
 class NoSuchDomain(TempmaildError):
@@ -107,7 +119,7 @@ class NoSuchSchedule(TempmaildError):
 
 
 class NameTaken(TempmaildError):
-    """There is a limit or schedule of this name."""
+    """There is a limit, schedule or API key of this name."""
 
 
 class NoSuchReceipt(TempmaildError):
@@ -132,6 +144,22 @@ class NoSuchInvitation(TempmaildError):
 
 class NoSuchSession(TempmaildError):
     """Nobody is signed in by this any more."""
+
+
+class NoSuchApiKey(TempmaildError):
+    """There is no such API key."""
+
+
+class ApiKeyExpired(TempmaildError):
+    """The API key is good no longer."""
+
+
+class ApiKeyElsewhere(TempmaildError):
+    """The API key may not be used from this address."""
+
+
+class OutOfScope(TempmaildError):
+    """The API key may not do this."""
 
 
 class MailboxGone(TempmaildError):

@@ -69,6 +69,14 @@ class CheckingProcesses:
         """Have a message examined; fires with the verdict, which may be that it could not be."""
         return min(self._processes, key=_load).examine(mail)
 
+    def gauges(self) -> dict[str, float]:
+        """Give how many processes there are, how many of them check, and how many messages are with them."""
+        return {
+            "checks/processes": len(self._processes),
+            "checks/ready": sum(process.ready for process in self._processes),
+            "checks/waiting": sum(process.load for process in self._processes),
+        }
+
     async def stop(self) -> None:
         """End the processes; what is being checked counts as not checked."""
         self._looking.stop()

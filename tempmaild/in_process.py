@@ -57,6 +57,11 @@ class WriterProcess:
         # Not an argument: the URL of a database may hold a password.
         self._process.start(self._reactor, "tempmaild.store", {CONFIGURATION: self._configuration})
 
+    @property
+    def waiting(self) -> int:
+        """How many changes are not committed yet."""
+        return len(self._unanswered)
+
     def submit(self, change: Change[Any]) -> Deferred[Any]:
         """Have a change committed with the next group; fires with its result after the commit."""
         if self._process is None:

@@ -31,6 +31,10 @@ _WAITING = 32
 class Writing(Protocol):
     """What has changes committed."""
 
+    @property
+    def waiting(self) -> int:
+        """How many changes have not been answered yet."""
+
     def start(self) -> None:
         """Be there."""
 
@@ -72,6 +76,10 @@ class ReactorAccess:
         await self._writer.stop()
         self._pool.stop()
         self._stretchers.stop()
+
+    def gauges(self) -> dict[str, float]:
+        """Give how many changes wait for the writer."""
+        return {"writer/waiting": self._writer.waiting}
 
     async def read(self, query: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a short query."""

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from tempmaild.settings import Settings
     from tempmaild.shared import Shared
 
+_COLLECT_AFTER = 10_000
+"""Objects that are left over; each session has a hundred, and few of them are in a ring that only a search finds."""
 READING: Final = ("imap", "imaps", "pop3", "pop3s")
 """The services by which mailboxes are read."""
 
@@ -78,13 +80,16 @@ def services(settings: Settings, appliance: Appliance, within: Bounds) -> dict[s
                 implicit_tls=implicit_tls,
                 proxies=settings.proxy.trusted,
                 admit=partial(limiter.connect, "reading" if name in READING else "mail"),
+                count=appliance.statistics.count,
             )
     return made
 
 
 def _smtp_sessions(settings: Settings, appliance: Appliance, memory: Memory, *, lmtp: bool = False) -> Any:
     part = log.get_log("lmtp" if lmtp else "smtp")
-    used = Services(appliance.deliveries, appliance.checks, appliance.limiter)
+    used = Services(
+        appliance.deliveries, appliance.checks, appliance.limiter, appliance.statistics, appliance.mail_log
+    )
     return smtp.session_factory(settings, used, memory, appliance.now, part, lmtp=lmtp)
 
 
@@ -117,6 +122,7 @@ def settle() -> None:
     """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(_COLLECT_AFTER)
 
 
 def _log_of_twisted(event: LogEvent) -> None:

@@ -23,6 +23,8 @@ from tempmaild.frames import Frames, to_frame
 from tempmaild.in_pipe import FIRST_GIVEN
 from tempmaild.in_reading import Asked, Begin, Here, Reload, Stop, Told
 from tempmaild.in_thread import ReactorAccess
+from tempmaild.jobs.gauges import Gauges
+from tempmaild.jobs.statistics import StatisticsJob
 from tempmaild.net.listeners import Listeners
 from tempmaild.net.tls import CertificateUnusable
 from tempmaild.offering import bounds, prepare, services, settle
@@ -63,6 +65,11 @@ class DaemonPipe(Protocol):
         self._unanswered: dict[int, Deferred[Any]] = {}
         self._asking = Asked([], [])
         self.reloads = 0
+
+    @property
+    def waiting(self) -> int:
+        """How much has not been answered yet."""
+        return len(self._unanswered)
 
     def start(self) -> None:
         """Be there: it has been since the process was started."""
@@ -142,6 +149,12 @@ class Reading:
         offered = services(settings, self._appliance, self._bounds)
         for descriptor, name in enumerate(begin.services, FIRST_GIVEN + 1):
             self._listeners.adopt(offered[name], [descriptor])
+        statistics, statistics_log = self._appliance.statistics, log.get_log("statistics")
+        gauges = Gauges(reactor, statistics, f"reading-{begin.number}", [self._listeners.gauges])
+        self._jobs = (
+            StatisticsJob(reactor, statistics, statistics_log),
+            StatisticsJob(reactor, gauges, statistics_log, at_start=True),
+        )
 
     def _make_access(self, handle: Handle, hub: Hub, clock: Callable[[], float]) -> ReactorAccess:  # noqa: ARG002
         self._hub = hub
@@ -154,6 +167,8 @@ class Reading:
         self._access.start()
         self._listeners.start()
         StandardIO(self._daemon, reactor=self._reactor)
+        for job in self._jobs:
+            job.start()
         self._repeat(_SAY_HERE_EVERY, self._daemon.say_here)
         self._repeat(_FOLLOW_CLOCK_EVERY, lambda: Deferred.fromCoroutine(self._follow_clock()))
 
@@ -192,6 +207,8 @@ class Reading:
 
     async def _stop(self, grace: float) -> None:
         await self._listeners.stop(grace)
+        for job in self._jobs:
+            await job.stop()
         await self._access.stop()
         self._appliance.handle.close()
         self._reactor.stop()

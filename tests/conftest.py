@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tempmaild import log
-from tests.daemon import start_daemon
+from tests.daemon import AS_SHIPPED, start_daemon
 from tests.postgres import database_url, postgres, postgres_url  # noqa: F401 - fixtures, for all folders
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def _log_as_it_was() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDaemon]:
     """A daemon for all tests of this worker: let each make its own mailbox, and leave the daemon as it was."""
-    running = start_daemon(tmp_path_factory.mktemp("daemon"))
+    running = start_daemon(tmp_path_factory.mktemp("daemon"), reading=AS_SHIPPED)
     try:
         yield running
     finally:

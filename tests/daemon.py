@@ -20,6 +20,7 @@ from tempmaild import trial
 from tempmaild.appliance import open_appliance
 from tempmaild.core.lifetime import Lifetime
 from tempmaild.settings import load
+from tempmaild.settings.tree import Reading
 from tempmaild.settings.values import toml
 from tests.support import run
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 DOMAIN = trial.DOMAIN
 LIFETIME = 86_400
+AS_SHIPPED = {"processes": Reading().processes}
+"""The processes in which mailboxes are read; without it the daemon reads by itself, which starts sooner."""
 _PROJECT = Path(__file__).parents[1]
 _READY_WITHIN = 60.0
 """Seconds; a machine that is busy with other tests needs a few."""
@@ -169,6 +172,7 @@ class RunningDaemon:
             "pop3": {"listen": [_on(ports.pop3)], "listen_tls": [_on(ports.pop3s)]},
             # Most tests are about something else, and there is no DNS for them.
             "checks": {"enabled": False},
+            # So much less to start for each daemon; see AS_SHIPPED.
             "reading": {"processes": int(os.environ.get("TESTS_READING_PROCESSES", "0"))},
         }
         for name, options in self._sections.items():

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the Debian packages that tests and benches use: tests/packages.sh test|bench
+# Installs the Debian packages that tests, benches and the pictures of the documentation use: tests/packages.sh test|bench|pictures
 # Without root it says what is missing, and the tests that need it are skipped.
 set -eu
 
@@ -11,12 +11,14 @@ python3 -c "import test.test_email" 2>/dev/null || messages="libpython3.11-tests
 spam_filters="rspamd spamassassin spamd"
 checkers="clamav-daemon clamav-milter opendkim postfix-policyd-spf-python unbound"
 operating="fail2ban nginx-light systemd"
+browsing="chromium fonts-inter" # what pages are meant to be read in
 dovecot="dovecot-imapd dovecot-lmtpd dovecot-pop3d"
 case "${1-}" in
-test) wanted="$senders $readers $dovecot $spam_filters $operating clamav-daemon postgresql redis-server $messages" ;;
+test) wanted="$senders $readers $dovecot $spam_filters $operating $browsing clamav-daemon postgresql redis-server $messages" ;;
+pictures) wanted="$browsing pngquant" ;;
 bench) wanted="$dovecot $checkers gcc libc6-dev postfix" ;;
 *)
-    echo "usage: tests/packages.sh test|bench" >&2
+    echo "usage: tests/packages.sh test|bench|pictures" >&2
     exit 2
     ;;
 esac

@@ -13,6 +13,8 @@ import pytest
 
 from tests.bench.checked import Checked
 from tests.bench.checks import see_checked
+from tests.bench.console import Taken
+from tests.bench.console import table as table_of_pages
 from tests.bench.corpus import M1M, M4K, M40K, write_corpus
 from tests.bench.measure import Measurement, Sample, median, percentile, take_turns
 from tests.bench.process import Tree, is_running
@@ -304,3 +306,14 @@ def test_ports_are_distinct() -> None:
     ports = free_ports("smtp", "lmtp", "imap", "pop3")
     assert list(ports) == ["smtp", "lmtp", "imap", "pop3"]
     assert len(set(ports.values())) == 4
+
+
+def test_pages_are_told_with_the_slowest_first() -> None:
+    quick = Taken("/quick", [0.001] * 94 + [0.002] * 6)
+    late = Taken("/late", [0.01] * 94 + [0.2001] * 6)
+    at_the_limit = Taken("/limit", [0.2] * 95 + [9.0] * 5)
+    assert [line.split() for line in table_of_pages([quick, late, at_the_limit]).splitlines()[1:]] == [
+        ["10.0", "200.1", "200.1", "MISSED", "/late"],
+        ["200.0", "200.0", "9,000.0", "reached", "/limit"],
+        ["1.0", "2.0", "2.0", "reached", "/quick"],
+    ]

@@ -89,7 +89,7 @@ class TestLimits:
 
     def test_a_name_is_given_once(self, tempmaild: House) -> None:
         tempmaild.done(*ADD)
-        assert tempmaild.refused(*ADD) == "there is a limit or schedule of this name (flood)"
+        assert tempmaild.refused(*ADD) == "there is a limit, schedule or API key of this name (flood)"
 
 
 class TestBans:

@@ -102,7 +102,7 @@ def test_pause_resume_run_remove(house: House) -> None:
         (("--action", "report", "--every", "9"), "every: 9 is not between 10 seconds and 315360000 (ten years)"),
         (("--action", "report", "--cron", "0 4 * *"), "cron: '0 4 * *' does not have the five fields "),
         (("--action", "report", "--cron", "0 4 30 2 *"), "cron: '0 4 30 2 *' never comes"),
-        (("--action", "report", "--cron", "0 25 * * *"), "cron: Error validating expression '25': "),
+        (("--action", "report", "--cron", "0 25 * * *"), "cron: '0 25 * * *' is no cron line: Error validating"),
         (("--action", "shorten", "--every", "1h"), "to: shorten needs it"),
         (("--action", "purge", "--every", "1h", "--to", "1h"), "to: purge has no such argument"),
         (("--action", "shorten", "--every", "1h", "--to", "5"), "to: 5 is not between 10 seconds and "),
@@ -117,6 +117,6 @@ def test_what_is_not_there_is_refused(house: House) -> None:
     for command in ("set", "remove", "pause", "resume", "run", "show"):
         assert house.refused("schedule", command, "nightly") == "no schedule has this name (nightly)"
     house.done(*NIGHTLY)
-    assert house.refused(*NIGHTLY) == "there is a limit or schedule of this name (nightly)"
+    assert house.refused(*NIGHTLY) == "there is a limit, schedule or API key of this name (nightly)"
     refused = house.refused("schedule", "set", "nightly", "--domain", "other.test")
     assert refused == "the domain is not one of ours (other.test)"

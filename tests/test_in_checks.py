@@ -56,3 +56,19 @@ def test_a_process_that_is_beginning_gets_no_mail(monkeypatch: pytest.MonkeyPatc
     process._take(Ready())
     clock.advance(0)
     assert [len(value) for value in second.given[1:]] == [1]
+
+
+def test_it_is_told_how_many_check_and_how_much_is_with_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    Companion.made = []
+    monkeypatch.setattr(in_checks, "Companion", Companion)
+    settings = Settings.model_validate({"checks": {"processes": 3}})
+    processes = in_checks.CheckingProcesses(Clock(), settings, get_log("checks"))
+    assert processes.gauges() == {"checks/processes": 3, "checks/ready": 0, "checks/waiting": 0}
+    for process in processes._processes:
+        process.start()
+    processes._processes[1]._take(Ready())
+    for _ in range(2):
+        processes.examine(MAIL)
+    assert processes.gauges() == {"checks/processes": 3, "checks/ready": 1, "checks/waiting": 2}
+    processes._processes[1]._ended("killed")
+    assert processes.gauges() == {"checks/processes": 3, "checks/ready": 0, "checks/waiting": 0}

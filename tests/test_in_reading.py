@@ -87,10 +87,15 @@ def processes(daemon: Daemon) -> ReadingProcesses:
     started = Deferred.fromCoroutine(made.start(SOCKETS))
     first, second = daemon.companions
     first.say(Here(0))
-    assert not started.called
+    serve = [started.called]
     second.say(Here(0))
-    assert started.called
+    assert [*serve, started.called] == [False, True]
     return made
+
+
+def asked(changes: list[Any], claims: list[Any] | None = None) -> Asked:
+    """What a process asks; the changes and claims are anything."""
+    return Asked(changes, claims or [])
 
 
 def told(companion: Companion) -> list[Told]:
@@ -124,7 +129,7 @@ def test_what_happens_is_told_to_those_who_watch_it(daemon: Daemon, processes: R
 def test_answers_come_before_what_they_touched(daemon: Daemon, processes: ReadingProcesses) -> None:
     first, second = daemon.companions
     Shared(3, 1, daemon.shared.descriptor).add(folder_column(7), 1)
-    first.say(Asked([(1, "a"), (2, "b")], [(3, ["x", "y"])]))
+    first.say(asked([(1, "a"), (2, "b")], [(3, ["x", "y"])]))
     daemon.turn()
     assert told(first) == [Told([(3, [2])], set())]
     error = StoreFailed("full")
@@ -140,7 +145,7 @@ def test_answers_come_before_what_they_touched(daemon: Daemon, processes: Readin
 @pytest.mark.usefixtures("processes")
 def test_a_change_that_cannot_be_submitted_is_answered(daemon: Daemon) -> None:
     (first, _) = daemon.companions
-    first.say(Asked([(1, "too late")], []))
+    first.say(asked([(1, "too late")]))
     daemon.turn()
     ((ticket, problem),) = told(first)[0].answers
     assert (ticket, str(problem)) == (1, "the writer is being started again")
@@ -151,7 +156,7 @@ def test_one_that_dies_is_replaced_and_gets_no_answers_of_before(daemon: Daemon)
     first, second = daemon.companions
     counted = Shared(3, 1, daemon.shared.descriptor)
     counted.add(CONNECTIONS, 5)
-    first.say(Asked([(1, "a"), (2, "b")], []))
+    first.say(asked([(1, "a"), (2, "b")]))
     daemon.changes[0][1].callback("done")
     first.end("gone")
     daemon.clock.advance(1)
@@ -194,14 +199,14 @@ def test_all_are_ended(daemon: Daemon, processes: ReadingProcesses) -> None:
     first, second = daemon.companions
     ended = Deferred.fromCoroutine(processes.stop(20))
     assert first.given[-1] == second.given[-1] == Stop(20)
-    first.say(Asked([(1, "the last word")], []))
+    first.say(asked([(1, "the last word")]))
     daemon.changes[0][1].callback("done")
     daemon.turn()
     assert told(first) == [Told([(1, "done")], set())]
     first.end("done")
-    assert not ended.called
+    have_ended = [ended.called]
     second.end("done")
-    assert ended.called
+    assert [*have_ended, ended.called] == [False, True]
     daemon.clock.advance(100)
     assert len(daemon.companions) == 2
 

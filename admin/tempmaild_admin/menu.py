@@ -23,6 +23,7 @@ _ENTRIES = (
     (_l("Block rules"), "block_rules.index"),
     (_l("Mail log"), "mail_log.index"),
     (_l("Audit"), "audit.index"),
+    (_l("Receipts"), "receipts.index"),
     (_l("People"), "people.index"),
     (_l("Keys"), "api_keys.index"),
     (_l("Profile"), "profile.show"),
@@ -30,8 +31,13 @@ _ENTRIES = (
 
 
 class Entry(NamedTuple):
-    """One entry."""
+    """One entry.
 
+    Attributes:
+        part: of the console; its picture in static/icons.svg is called so.
+    """
+
+    part: str
     text: str
     url: str
     is_here: bool
@@ -43,6 +49,7 @@ def init_app(app: Flask) -> None:
     def menu() -> Iterator[Entry]:
         for text, endpoint in _ENTRIES:
             if endpoint in app.view_functions:
-                yield Entry(str(text), url_for(endpoint), request.blueprint == endpoint.partition(".")[0])
+                part = endpoint.partition(".")[0]
+                yield Entry(part, str(text), url_for(endpoint), request.blueprint == part)
 
     app.jinja_env.globals["menu"] = menu

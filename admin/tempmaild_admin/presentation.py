@@ -33,15 +33,15 @@ def exact(seconds: float) -> str:
     return str(format_datetime(datetime.fromtimestamp(seconds, UTC), "yyyy-MM-dd HH:mm:ss"))
 
 
-def span(seconds: int) -> str:
-    """Write a length of time, exactly."""
+def span(seconds: int, most: int = len(_SPANS)) -> str:
+    """Write a length of time, exactly, or with so many units at most."""
     parts: list[str] = []
     rest = seconds
     for unit, length in _SPANS:
         amount, rest = divmod(rest, length)
         if amount or (unit == "second" and not parts):
             parts.append(format_unit(amount, f"duration-{unit}", locale=get_locale()))
-    return " ".join(parts)
+    return " ".join(parts[:most])
 
 
 def size(octets: int) -> str:

@@ -23,6 +23,8 @@ TOKEN: Final = "token"  # noqa: S105 - a name
 """What the cookie has the session's token under."""
 _WITHOUT_TOTP: Final = frozenset({"profile.totp", "profile.totp_picture", "sign_in.sign_out"})
 """Endpoints for those who have to set up a second factor first."""
+_OF_ITSELF: Final = frozenset({"overview.live"})
+"""Endpoints that pages ask by themselves: nobody stays signed in by them."""
 
 
 class User(UserMixin):  # type: ignore[misc] # the library has no types
@@ -101,7 +103,8 @@ def init_app(app: Flask, manager: LoginManager) -> None:
 
     @manager.request_loader  # type: ignore[untyped-decorator]
     def load(_request: object) -> User | None:
-        visitor = call(appliance().sign_ins.visitor(token())) if token() else None
+        is_there = request.endpoint not in _OF_ITSELF
+        visitor = call(appliance().sign_ins.visitor(token(), is_there=is_there)) if token() else None
         return User(visitor) if visitor else None
 
     @manager.unauthorized_handler  # type: ignore[untyped-decorator]

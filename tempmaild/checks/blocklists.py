@@ -94,9 +94,7 @@ class Blocklists:
         client = "" if mail.relayed else mail.client
         asking = []
         if self._dnsbl and client:
-            address = ipaddress.ip_address(client)
-            label, unlisted = listing.address_label(address), listing.unlisted_address_label(address.version)
-            asking += [self._ask(one, [_Question(label, client, unlisted)]) for one in self._dnsbl]
+            asking += [self._ask(one, [_of_address(client)]) for one in self._dnsbl]
         if self._domains:
             names = listing.domains_to_look_up(await self._names(examined, client))
             questions = [_Question(name, name, listing.UNLISTED_DOMAIN) for name in names]
@@ -105,6 +103,11 @@ class Blocklists:
             return Report()
         # A task costs more than a list whose answer is known.
         return _report([await asking[0]] if len(asking) == 1 else await asyncio.gather(*asking))
+
+    async def of_address(self, address: str) -> list[Finding]:
+        """Tell which lists of addresses have this one ("fail"), and which do not tell ("temperror")."""
+        answers = await asyncio.gather(*(self._ask(one, [_of_address(address)]) for one in self._dnsbl))
+        return [_finding(answer) for answer in answers if answer]
 
     async def _names(self, examined: Examined, client: str) -> list[str]:
         """Give the domains that a message and its client name."""
@@ -169,6 +172,11 @@ class Blocklists:
             return listing.reason(await self._resolver.lookup(name, "TXT"))
         except (NoSuchName, LookupFailed):
             return ""
+
+
+def _of_address(text: str) -> _Question:
+    address = ipaddress.ip_address(text)
+    return _Question(listing.address_label(address), text, listing.unlisted_address_label(address.version))
 
 
 def _report(answers: Iterable[_Hit | _Failure | None]) -> Report:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from tempmaild import __version__
 from tempmaild.cli import (
+    alerts,
+    api_keys,
     audit,
     backup,
     bans,
@@ -22,6 +24,7 @@ from tempmaild.cli import (
     domains,
     host,
     limits,
+    mail_log,
     mailboxes,
     people,
     receipts,
@@ -49,6 +52,8 @@ _GROUPS = (
     ("ban", "Networks that are turned away.", bans),
     ("block", "Senders and clients whose mail is refused, junk, or always taken.", block_rules),
     ("operator", "People who may sign in to the console.", people),
+    ("key", "Keys by which programs use the API.", api_keys),
+    ("alert", "How the parts of this host are, and who is told when one is not well.", alerts),
     ("audit", "What was done to mailboxes and settings.", audit),
     ("receipt", "Proofs that mailboxes were destroyed.", receipts),
 )
@@ -99,6 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     client_config.add_commands(partial(add, commands))
     check.add_commands(partial(add, commands))
     statistics.add_commands(partial(add, commands))
+    mail_log.add_commands(partial(add, commands))
     for name, text, module in _GROUPS:
         group = commands.add_parser(name, help=text, description=text).add_subparsers(
             required=True, metavar="COMMAND"

@@ -56,13 +56,20 @@ class BlockRule(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=T
             InvalidValue: there can be no such rule; names the field.
         """
         if self.kind not in get_args(Kind):
-            raise InvalidValue("kind", f"{self.kind!r} is not one of {', '.join(get_args(Kind))}")
+            raise InvalidValue(
+                "kind", "%(value)r is not one of %(allowed)s", allowed=", ".join(get_args(Kind)), value=self.kind
+            )
         if self.action not in get_args(Action):
-            raise InvalidValue("action", f"{self.action!r} is not one of {', '.join(get_args(Action))}")
+            raise InvalidValue(
+                "action",
+                "%(value)r is not one of %(allowed)s",
+                allowed=", ".join(get_args(Action)),
+                value=self.action,
+            )
         if len(self.note) > LONGEST_NOTE or not self.note.isprintable():
-            raise InvalidValue("note", f"it is not one line of at most {LONGEST_NOTE} characters")
+            raise InvalidValue("note", "it is not one line of at most %(longest)s characters", longest=LONGEST_NOTE)
         if not 0 <= self.until <= _LAST_YEAR:
-            raise InvalidValue("until", f"{self.until} is no time before the year 10000")
+            raise InvalidValue("until", "%(until)s is no time before the year 10000", until=self.until)
         return msgspec.structs.replace(
             self, subject=_normal_subject(self.kind, self.subject), domain=_normal_domain(self.domain)
         )
@@ -76,14 +83,14 @@ def _normal_subject(kind: Kind, subject: str) -> str:
         try:
             return addresses.normalise_domain(subject)
         except InvalidAddress:
-            raise InvalidValue("subject", f"{subject!r} is no name of a domain") from None
+            raise InvalidValue("subject", "%(name)r is no name of a domain", name=subject) from None
     if kind == "address":
         if len(subject) > _LONGEST_ADDRESS or not subject.isprintable() or not _ADDRESS.fullmatch(subject):
-            raise InvalidValue("subject", f"{subject!r} is no address of a sender")
+            raise InvalidValue("subject", "%(subject)r is no address of a sender", subject=subject)
         return sender_key(subject)
     name = helo_key(subject)
     if not _HELO.fullmatch(name):
-        raise InvalidValue("subject", f"{subject!r} is nothing that a client can call itself")
+        raise InvalidValue("subject", "%(subject)r is nothing that a client can call itself", subject=subject)
     return name
 
 
@@ -113,4 +120,4 @@ def _normal_domain(domain: str) -> str:
     try:
         return addresses.normalise_pattern(domain) if domain else ""
     except InvalidAddress:
-        raise InvalidValue("domain", f"{domain!r} is no name of a domain") from None
+        raise InvalidValue("domain", "%(name)r is no name of a domain", name=domain) from None

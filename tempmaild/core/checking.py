@@ -108,9 +108,10 @@ def _overridden(host: Checking, overrides: bytes) -> Checking:
     rules: dict[str, dict[str, Any]] = msgspec.to_builtins(host)
     for name, changes in msgspec.json.decode(overrides).items():
         if name not in rules:
-            raise InvalidValue("checks", f"there is no check {name!r}; there are {', '.join(rules)}")
+            problem = "there is no check %(name)r; there are %(names)s"
+            raise InvalidValue("checks", problem, name=name, names=", ".join(rules))
         rules[name].update(changes)
     try:
         return msgspec.convert(rules, Checking)
     except msgspec.ValidationError as error:
-        raise InvalidValue("checks", str(error)) from None
+        raise InvalidValue("checks", "this is none of the choices: %(problem)s", problem=error) from None

@@ -62,13 +62,34 @@ class Lifetime(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=Tr
         for field in ("seconds", "idle", "retention", "extend"):
             value = getattr(self, field)
             if value and not SHORTEST <= value <= LONGEST:
-                raise InvalidValue(field, f"{value} is not between {SHORTEST} seconds and {LONGEST} (ten years)")
+                raise InvalidValue(
+                    field,
+                    "%(value)s is not between %(least)s seconds and %(most)s (ten years)",
+                    value=value,
+                    least=SHORTEST,
+                    most=LONGEST,
+                )
         if self.after_reading is not None and not 0 <= self.after_reading <= LONGEST:
-            raise InvalidValue("after_reading", f"{self.after_reading} is not between 0 seconds and {LONGEST}")
+            raise InvalidValue(
+                "after_reading",
+                "%(value)s is not between 0 seconds and %(most)s",
+                value=self.after_reading,
+                most=LONGEST,
+            )
         if not 0 <= self.messages <= _MOST_MESSAGES:
-            raise InvalidValue("messages", f"{self.messages} is not between 0 (no limit) and {_MOST_MESSAGES}")
+            raise InvalidValue(
+                "messages",
+                "%(value)s is not between 0 (no limit) and %(most)s",
+                value=self.messages,
+                most=_MOST_MESSAGES,
+            )
         if self.idle and self.seconds and self.idle > self.seconds:
-            raise InvalidValue("idle", f"{self.idle} is longer than the whole life of {self.seconds} seconds")
+            raise InvalidValue(
+                "idle",
+                "%(idle)s is longer than the whole life of %(seconds)s seconds",
+                idle=self.idle,
+                seconds=self.seconds,
+            )
         if self.extend and (not self.seconds or self.extend < self.seconds):
             raise InvalidValue("extend", "the end can only be put off to a time after it")
 

@@ -93,7 +93,9 @@ class Limit(Struct, frozen=True):
             InvalidValue: there cannot; names the field.
         """
         if not _NAME.fullmatch(self.name):
-            raise InvalidValue("name", f"{self.name!r} is not made of at most 63 of a-z, 0-9 and inner hyphens")
+            raise InvalidValue(
+                "name", "%(name)r is not made of at most 63 of a-z, 0-9 and inner hyphens", name=self.name
+            )
         _check_word("event", self.event, get_args(Event))
         _check_word("subject", self.subject, SUBJECTS[self.event])
         _check_word("strategy", self.strategy, get_args(Strategy))
@@ -104,9 +106,13 @@ class Limit(Struct, frozen=True):
         _check_number("ipv6_prefix", self.ipv6_prefix, _IPV6_PREFIXES)
         self._check_action()
         if self.strategy == "moving-window" and (self.event == "bytes" or self.amount > MOST_MOVING):
-            raise InvalidValue("strategy", f"a moving window remembers each single one, and at most {MOST_MOVING}")
+            raise InvalidValue(
+                "strategy", "a moving window remembers each single one, and at most %(most)s", most=MOST_MOVING
+            )
         if self.domain and self.event not in _OF_A_DOMAIN:
-            raise InvalidValue("domain", f"only these belong to a domain of ours: {', '.join(_OF_A_DOMAIN)}")
+            raise InvalidValue(
+                "domain", "only these belong to a domain of ours: %(allowed)s", allowed=", ".join(_OF_A_DOMAIN)
+            )
 
     def _check_action(self) -> None:
         if self.event == "failed-login" and self.action == "refuse":
@@ -115,7 +121,7 @@ class Limit(Struct, frozen=True):
             _check_number("ban_seconds", self.ban_seconds, range(1))
             return
         if self.subject != "network":
-            raise InvalidValue("action", f"only a network can be banned, not a {self.subject}")
+            raise InvalidValue("action", "only a network can be banned, not a %(subject)s", subject=self.subject)
         _check_number("ban_seconds", self.ban_seconds, range(1, LONGEST_BAN + 1))
 
 
@@ -142,10 +148,12 @@ class Ban(Struct, frozen=True):
         """
         network = parse_network(self.network)
         if len(self.reason) > LONGEST_REASON or not self.reason.isprintable():
-            raise InvalidValue("reason", f"it is not one line of at most {LONGEST_REASON} characters")
+            raise InvalidValue(
+                "reason", "it is not one line of at most %(longest)s characters", longest=LONGEST_REASON
+            )
         _check_word("scope", self.scope, get_args(Scope))
         if not 0 <= self.until <= _LAST_YEAR:
-            raise InvalidValue("until", f"{self.until} is no time before the year 10000")
+            raise InvalidValue("until", "%(until)s is no time before the year 10000", until=self.until)
         return msgspec.structs.replace(self, network=network)
 
 
@@ -170,12 +178,14 @@ def parse_network(text: str) -> str:
     try:
         network = ipaddress.ip_network(text.replace("%", "no zones"), strict=False)
     except ValueError:
-        raise InvalidValue("network", f"{text!r} is not ADDRESS/PREFIX, or an address alone") from None
+        raise InvalidValue("network", "%(text)r is not ADDRESS/PREFIX, or an address alone", text=text) from None
     first = network.network_address
     if first != ipaddress.ip_address(text.partition("/")[0]):
-        raise InvalidValue("network", f"{text!r} goes on after its prefix: write {network}")
+        raise InvalidValue(
+            "network", "%(text)r goes on after its prefix: write %(network)s", text=text, network=network
+        )
     if isinstance(first, IPv6Address) and first.ipv4_mapped:
-        raise InvalidValue("network", f"{text!r} holds IPv4 addresses: write them as such")
+        raise InvalidValue("network", "%(text)r holds IPv4 addresses: write them as such", text=text)
     return str(network)
 
 
@@ -188,18 +198,19 @@ def parse_address(text: str) -> str:
     try:
         return str(ipaddress.ip_address(text.replace("%", "no zones")))
     except ValueError:
-        raise InvalidValue("address", f"{text!r} is no IP address") from None
+        raise InvalidValue("address", "%(text)r is no IP address", text=text) from None
 
 
 def _check_word(field: str, value: str, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
-        raise InvalidValue(field, f"{value!r} is not one of {', '.join(allowed)}")
+        raise InvalidValue(field, "%(value)r is not one of %(allowed)s", value=value, allowed=", ".join(allowed))
 
 
 def _check_number(field: str, value: int, allowed: range) -> None:
     if value not in allowed:
-        raise InvalidValue(field, f"{value} is not {_in_words(allowed)}")
-
-
-def _in_words(numbers: range) -> str:
-    return str(numbers[0]) if len(numbers) == 1 else f"between {numbers[0]} and {numbers[-1]}"
+        least, most = allowed[0], allowed[-1]
+        if least == most:
+            raise InvalidValue(field, "%(value)s is not %(only)s", value=value, only=least)
+        raise InvalidValue(
+            field, "%(value)s is not between %(least)s and %(most)s", value=value, least=least, most=most
+        )

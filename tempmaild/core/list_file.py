@@ -37,7 +37,7 @@ def read_list(lines: Iterable[str], read: Callable[[str], T], field: str) -> lis
         InvalidValue: some lines cannot be read; names the first of them by their numbers.
     """
     found: list[T] = []
-    problems: list[str] = []
+    problems: list[InvalidValue] = []
     for number, line in enumerate(lines, 1):
         text = line.strip()
         if not text or text.startswith("#"):
@@ -45,11 +45,13 @@ def read_list(lines: Iterable[str], read: Callable[[str], T], field: str) -> lis
         try:
             found.append(read(text))
         except InvalidValue as error:
-            problems.append(f"line {number}: {error}")
+            problems.append(InvalidValue("", "line %(number)s: %(problem)s", number=number, problem=error))
             if len(problems) == MOST_PROBLEMS:
                 break
     if problems:
-        raise InvalidValue(field, "; ".join(problems))
+        values = {f"problem{place}": problem for place, problem in enumerate(problems)}
+        template = "; ".join(f"%({name})s" for name in values)
+        raise InvalidValue(field, template, **values)
     return found
 
 
@@ -111,7 +113,13 @@ def _object(line: str, what: str, known: Collection[str], needed: Collection[str
     except (ValueError, RecursionError):
         raise InvalidValue("line", "it is no JSON object") from None
     if fields.keys() - {*known, _READ_ONLY} or not set(needed) <= fields.keys():
-        raise InvalidValue("line", f"a {what} has {' and '.join(needed)}, and perhaps others of: {', '.join(known)}")
+        raise InvalidValue(
+            "line",
+            "a %(what)s has %(needed)s, and perhaps others of: %(known)s",
+            what=what,
+            needed=" and ".join(needed),
+            known=", ".join(known),
+        )
     if not all(isinstance(value, str) for value in fields.values()):
         raise InvalidValue("line", "all values are text in quotes")
     fields.pop(_READ_ONLY, None)
@@ -121,5 +129,6 @@ def _object(line: str, what: str, known: Collection[str], needed: Collection[str
 def _until(fields: dict[str, Any]) -> int:
     try:
         return parse_iso(fields["until"]) if fields.get("until") else 0
-    except ValueError as error:
-        raise InvalidValue("until", str(error)) from None
+    except ValueError:
+        problem = "%(text)r is not a time such as 2030-01-31T12:00:00Z"
+        raise InvalidValue("until", problem, text=fields["until"]) from None

@@ -118,9 +118,9 @@ def normalise_name(name: str) -> str:
     """
     normal = name.strip().lower()
     if not _NAME.fullmatch(normal):
-        raise InvalidValue("name", f"{name!r} is not made of at most 64 of a-z, 0-9 and inner . _ @ + -")
+        raise InvalidValue("name", "%(name)r is not made of at most 64 of a-z, 0-9 and inner . _ @ + -", name=name)
     if normal in _NOBODYS:
-        raise InvalidValue("name", f"{normal!r} stands in the audit log for what no person did")
+        raise InvalidValue("name", "%(name)r stands in the audit log for what no person did", name=normal)
     return normal
 
 
@@ -131,7 +131,7 @@ def check_role(role: str) -> None:
         InvalidValue: there is none.
     """
     if role not in ROLES:
-        raise InvalidValue("role", f"{role!r} is not one of {', '.join(ROLES)}")
+        raise InvalidValue("role", "%(value)r is not one of %(allowed)s", allowed=", ".join(ROLES), value=role)
 
 
 def check_note(note: str) -> None:
@@ -141,7 +141,7 @@ def check_note(note: str) -> None:
         InvalidValue: it cannot.
     """
     if len(note) > LONGEST_NOTE or not note.isprintable():
-        raise InvalidValue("note", f"it is not one line of at most {LONGEST_NOTE} characters")
+        raise InvalidValue("note", "it is not one line of at most %(longest)s characters", longest=LONGEST_NOTE)
 
 
 def check_preferences(zone: str, language: str, theme: str) -> None:
@@ -151,11 +151,11 @@ def check_preferences(zone: str, language: str, theme: str) -> None:
         InvalidValue: they cannot; names the field.
     """
     if zone not in available_timezones():
-        raise InvalidValue("zone", f"{zone!r} is no time zone such as Europe/Vienna")
+        raise InvalidValue("zone", "%(zone)r is no time zone such as Europe/Vienna", zone=zone)
     if not _LANGUAGE.fullmatch(language):
-        raise InvalidValue("language", f"{language!r} is no language such as en")
+        raise InvalidValue("language", "%(language)r is no language such as en", language=language)
     if theme not in get_args(Theme):
-        raise InvalidValue("theme", f"{theme!r} is not light or dark")
+        raise InvalidValue("theme", "%(theme)r is not light or dark", theme=theme)
 
 
 def check_password(password: str, name: str) -> None:
@@ -165,7 +165,12 @@ def check_password(password: str, name: str) -> None:
         InvalidValue: it is too short or too long, cannot be typed, or is one of those that are tried first.
     """
     if not SHORTEST_PASSWORD <= len(password) <= secrets.LONGEST_PASSWORD:
-        raise InvalidValue("password", f"it has not {SHORTEST_PASSWORD} to {secrets.LONGEST_PASSWORD} characters")
+        raise InvalidValue(
+            "password",
+            "it has not %(shortest)s to %(longest)s characters",
+            shortest=SHORTEST_PASSWORD,
+            longest=secrets.LONGEST_PASSWORD,
+        )
     if not password.isprintable():
         raise InvalidValue("password", "it has characters that cannot be typed")
     folded = password.casefold()

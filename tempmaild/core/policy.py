@@ -89,13 +89,25 @@ class Policy(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True
             self.lifetime.check()
             self.allow(self.lifetime)
         if self.longest and not SHORTEST <= self.longest <= LONGEST:
-            raise InvalidValue("longest", f"{self.longest} is not between {SHORTEST} seconds and {LONGEST}")
+            raise InvalidValue(
+                "longest",
+                "%(value)s is not between %(least)s seconds and %(most)s",
+                value=self.longest,
+                least=SHORTEST,
+                most=LONGEST,
+            )
         if self.largest_message and not SMALLEST_MESSAGE <= self.largest_message <= LARGEST_MESSAGE:
-            raise InvalidValue("largest_message", f"{self.largest_message} octets are not between 64 KiB and 1 GiB")
+            raise InvalidValue(
+                "largest_message",
+                "%(largest_message)s octets are not between 64 KiB and 1 GiB",
+                largest_message=self.largest_message,
+            )
         if kind == "catch-all" and not self.catch_all:
             raise InvalidValue("catch_all", "a catch-all domain needs the mailbox that takes all other names")
         if kind != "catch-all" and self.catch_all:
-            raise InvalidValue("catch_all", f"a domain of the kind {kind!r} has no mailbox for all other names")
+            raise InvalidValue(
+                "catch_all", "a domain of the kind %(kind)r has no mailbox for all other names", kind=kind
+            )
         if kind == "open" and self.passwords:
             raise InvalidValue("passwords", "mailboxes of an open domain are read without any")
         override(Checking(), self.checks)
@@ -115,9 +127,13 @@ class Policy(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True
         if not self.longest:
             return
         if not 0 < lifetime.seconds <= self.longest:
-            raise InvalidValue("seconds", f"a mailbox of this domain lives at most {self.longest} seconds")
+            raise InvalidValue(
+                "seconds", "a mailbox of this domain lives at most %(longest)s seconds", longest=self.longest
+            )
         if lifetime.extend > self.longest:
-            raise InvalidValue("extend", f"a mailbox of this domain lives at most {self.longest} seconds")
+            raise InvalidValue(
+                "extend", "a mailbox of this domain lives at most %(longest)s seconds", longest=self.longest
+            )
 
     def reserves(self, name: str) -> bool:
         """Tell whether no owner gets this normalised local part, or one that looks like it."""
@@ -133,16 +149,18 @@ def _checked_address(field: str, address: str) -> str:
     try:
         return addresses.normalise(address) if address else ""
     except InvalidAddress as error:
-        raise InvalidValue(field, str(error)) from None
+        raise InvalidValue(field, "it is no address: %(problem)s", problem=error) from None
 
 
 def _checked_names(names: tuple[str, ...]) -> tuple[str, ...]:
     if len(names) > _MOST_RESERVED:
-        raise InvalidValue("reserved", f"{len(names)} names are more than {_MOST_RESERVED}")
+        raise InvalidValue(
+            "reserved", "%(count)s names are more than %(most)s", count=len(names), most=_MOST_RESERVED
+        )
     try:
         return tuple(sorted({addresses.normalise_local_part(name) for name in names}))
     except InvalidAddress as error:
-        raise InvalidValue("reserved", str(error)) from None
+        raise InvalidValue("reserved", "one of the names is none: %(problem)s", problem=error) from None
 
 
 def _looks_like(name: str, reserved: tuple[str, ...]) -> bool:

@@ -106,11 +106,13 @@ def from_text(text: bytes | str) -> Receipt:
         InvalidValue: it is none.
     """
     if len(text) > LONGEST:
-        raise InvalidValue("receipt", f"it has more than {LONGEST} octets, no receipt is that long")
+        raise InvalidValue("receipt", "it has more than %(longest)s octets, no receipt is that long", longest=LONGEST)
     try:
         return _decoder.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidValue("receipt", f"it is no receipt, or not the whole of one: {str(error)!a}") from None
+        raise InvalidValue(
+            "receipt", "it is no receipt, or not the whole of one: %(problem)a", problem=str(error)
+        ) from None
 
 
 def check(receipt: Receipt, key: bytes | None = None) -> None:
@@ -120,7 +122,7 @@ def check(receipt: Receipt, key: bytes | None = None) -> None:
         InvalidValue: it was not.
     """
     if key is not None and receipt.key != key.hex():
-        raise InvalidValue("receipt", f"it is signed with another key, {receipt.key}")
+        raise InvalidValue("receipt", "it is signed with another key, %(key)s", key=receipt.key)
     try:
         VerifyKey(bytes.fromhex(receipt.key)).verify(receipt.signed, bytes.fromhex(receipt.signature))
     except BadSignatureError:

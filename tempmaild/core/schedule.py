@@ -46,7 +46,10 @@ class Purge(Struct, frozen=True):
         """
         if not 0 <= self.older_than <= LONGEST:
             raise InvalidValue(
-                "older_than", f"{self.older_than} is not between 0 seconds (all) and {LONGEST} (ten years)"
+                "older_than",
+                "%(value)s is not between 0 seconds (all) and %(most)s (ten years)",
+                value=self.older_than,
+                most=LONGEST,
             )
 
 
@@ -63,7 +66,13 @@ class Shorten(Struct, frozen=True):
             InvalidValue: it is not.
         """
         if not SHORTEST <= self.to <= LONGEST:
-            raise InvalidValue("to", f"{self.to} is not between {SHORTEST} seconds and {LONGEST} (ten years)")
+            raise InvalidValue(
+                "to",
+                "%(value)s is not between %(least)s seconds and %(most)s (ten years)",
+                value=self.to,
+                least=SHORTEST,
+                most=LONGEST,
+            )
 
 
 class Report(Struct, frozen=True):
@@ -87,13 +96,13 @@ def make_action(name: str, arguments: Mapping[str, int]) -> Action:
     """
     kind = ACTIONS.get(name)
     if kind is None:
-        raise InvalidValue("action", f"{name!r} is none of {', '.join(ACTIONS)}")
+        raise InvalidValue("action", "%(name)r is none of %(allowed)s", name=name, allowed=", ".join(ACTIONS))
     for field in arguments:
         if field not in kind.__struct_fields__:
-            raise InvalidValue(field, f"{name} has no such argument")
+            raise InvalidValue(field, "%(name)s has no such argument", name=name)
     for known in msgspec.structs.fields(kind):
         if known.required and known.name not in arguments:
-            raise InvalidValue(known.name, f"{name} needs it")
+            raise InvalidValue(known.name, "%(name)s needs it", name=name)
     action = kind(**arguments)
     action.check()
     return action
@@ -111,12 +120,16 @@ class Cron(Struct, frozen=True):
         Raises:
             InvalidValue: it does not, or this is no cron line.
         """
+        if len(self.line.split()) != len(_CRON_FIELDS):
+            problem = "%(line)r does not have the five fields minute, hour, day of the month, month, day of the week"
+            raise InvalidValue("cron", problem, line=self.line)
         try:
             comes = self.next(0)
         except ValueError as error:
-            raise InvalidValue("cron", str(error)) from None
+            problem = "%(line)r is no cron line: %(problem)s"
+            raise InvalidValue("cron", problem, line=self.line, problem=error) from None
         if comes is None:
-            raise InvalidValue("cron", f"{self.line!r} never comes")
+            raise InvalidValue("cron", "%(line)r never comes", line=self.line)
 
     def next(self, after: int) -> int | None:
         """Give the first time after `after`; None if there is none.
@@ -146,7 +159,11 @@ class Every(Struct, frozen=True):
         """
         if not SHORTEST_INTERVAL <= self.seconds <= LONGEST:
             raise InvalidValue(
-                "every", f"{self.seconds} is not between {SHORTEST_INTERVAL} seconds and {LONGEST} (ten years)"
+                "every",
+                "%(value)s is not between %(least)s seconds and %(most)s (ten years)",
+                value=self.seconds,
+                least=SHORTEST_INTERVAL,
+                most=LONGEST,
             )
 
     def next(self, after: int, anchor: int) -> int:
@@ -235,7 +252,9 @@ class Schedule(Struct, frozen=True):
             InvalidValue: it is not; names the field.
         """
         if not _NAME.fullmatch(self.name):
-            raise InvalidValue("name", f"{self.name!r} is not up to 64 ASCII letters, digits, '.', '_' and '-'")
+            raise InvalidValue(
+                "name", "%(name)r is not up to 64 ASCII letters, digits, '.', '_' and '-'", name=self.name
+            )
         self.action.check()
         self.timing.check()
 

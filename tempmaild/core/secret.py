@@ -110,7 +110,12 @@ def check_password(password: str, address: str) -> None:
     if is_code(password):
         raise InvalidValue("password", "it has the form of a generated secret")
     if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
-        raise InvalidValue("password", f"it has not {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters")
+        raise InvalidValue(
+            "password",
+            "it has not %(shortest)s to %(longest)s characters",
+            shortest=SHORTEST_PASSWORD,
+            longest=LONGEST_PASSWORD,
+        )
     if not password.isprintable():
         raise InvalidValue("password", "it has characters that cannot be typed")
     if password.casefold() in {address.casefold(), address.rpartition("@")[0].casefold()}:

@@ -1,13 +1,25 @@
-"""The second factor: codes that are good for a time (TOTP, RFC 6238), and those that stand in for them."""
+"""The second factor: codes that are good for a time (TOTP, RFC 6238), and those that stand in for them.
+
+A secret cannot be kept as a digest, as codes are made of it. It is kept encrypted (AES-256-GCM) under a key that is
+kept elsewhere, and belongs to one person:
+
+    "locked:", base 64 of: 01, nonce (12), the secret in base 32 encrypted under the key; 01 and the person's id are
+    authenticated with it
+"""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import hmac
+import os
 import re
 from typing import TYPE_CHECKING, Final
 
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from pyotp import TOTP
 
 if TYPE_CHECKING:
@@ -26,11 +38,57 @@ _RECOVERY_OCTETS: Final = 10
 """80 bits: nobody guesses them, so that nothing which costs time on purpose is needed to protect them."""
 _GROUP: Final = 4
 _TYPED = str.maketrans("018", "olb", "- ")
+LOCKED: Final = "locked:"
+"""What a secret begins with that is not in clear: no base 32 does."""
+_FORMAT: Final = b"\x01"
+_NONCE_OCTETS: Final = 12
+_KEY_OCTETS: Final = 32
+_PURPOSE: Final = b"tempmaild second factors"
+
+
+class Locked(Exception):
+    """The key does not open a secret, or the secret was tampered with."""
 
 
 def secret_of(material: bytes) -> str:
     """Give a secret in base 32, as authenticators have it."""
     return base64.b32encode(material[:SECRET_OCTETS]).decode()
+
+
+def locking_key(material: bytes) -> bytes:
+    """Give the key that secrets are locked with, of a key that has other uses, too (HKDF, RFC 5869)."""
+    return HKDF(hashes.SHA256(), _KEY_OCTETS, salt=None, info=_PURPOSE).derive(material)
+
+
+def lock(secret: str, key: bytes, person_id: int) -> str:
+    """Give a secret as it is kept."""
+    nonce = os.urandom(_NONCE_OCTETS)
+    box = AESGCM(key).encrypt(nonce, secret.encode(), _owner(person_id))
+    return LOCKED + base64.b64encode(_FORMAT + nonce + box).decode()
+
+
+def unlock(kept: str, key: bytes, person_id: int) -> str:
+    """Give a secret in base 32, of what is kept of it.
+
+    One in clear is given as it is: earlier programs kept them so, and the console locks them when it starts.
+
+    Raises:
+        Locked: under another key, or for somebody else; or it is damaged.
+    """
+    if not kept.startswith(LOCKED):
+        return kept
+    try:
+        octets = base64.b64decode(kept.removeprefix(LOCKED), validate=True)
+        nonce, box = octets[1 : 1 + _NONCE_OCTETS], octets[1 + _NONCE_OCTETS :]
+        if octets[:1] != _FORMAT:
+            raise Locked
+        return AESGCM(key).decrypt(nonce, box, _owner(person_id)).decode()
+    except (InvalidTag, ValueError):
+        raise Locked from None
+
+
+def _owner(person_id: int) -> bytes:
+    return _FORMAT + str(person_id).encode()
 
 
 def uri(secret: str, name: str, host: str) -> str:

@@ -1,4 +1,4 @@
-"""Putting away in the daemon what was counted."""
+"""Putting away in the daemon, again and again, what was counted or measured."""
 
 from __future__ import annotations
 
@@ -14,33 +14,45 @@ if TYPE_CHECKING:
 
 _EVERY = 10
 """Seconds; so much is lost when the daemon is killed."""
+MEASURE_EVERY = 300
+"""Seconds between two looks at how much there is: on a large store one takes a second of a thread."""
 
 
 class Counted(Protocol):
-    """What counts in memory."""
+    """What counts in memory, or measures."""
 
     async def flush(self) -> None:
-        """Put away what was counted since the last time."""
+        """Put away what was counted since the last time, or what is so now."""
 
 
 class StatisticsJob:
-    """Keeps the time, and puts away."""
+    """Keeps the time, and puts away.
 
-    def __init__(self, reactor: Any, statistics: Counted, log: Log) -> None:
+    Args:
+        every: seconds.
+        at_start: whether for the first time when it is started, which suits what is measured, and not counted.
+    """
+
+    def __init__(
+        self, reactor: Any, statistics: Counted, log: Log, every: float = _EVERY, *, at_start: bool = False
+    ) -> None:
         self._statistics = statistics
         self._log = log
+        self._every = every
+        self._at_start = at_start
         self._loop = LoopingCall(lambda: Deferred.fromCoroutine(self._flush()))
         self._loop.clock = reactor
 
     def start(self) -> None:
         """Put away from now on."""
-        self._ended = self._loop.start(_EVERY, now=False)
+        self._ended = self._loop.start(self._every, now=self._at_start)
 
     async def stop(self) -> None:
         """Put away the rest."""
         self._loop.stop()
         await self._ended
-        await self._flush()
+        if not self._at_start:
+            await self._flush()
 
     async def _flush(self) -> None:
         try:

@@ -22,7 +22,11 @@ _RESTS_FOR = 30.0
 
 
 class SweepJob:
-    """Keeps the time, and sweeps."""
+    """Keeps the time, and sweeps.
+
+    Attributes:
+        finished_at: when it has last come to the end of a round, or begun, in the reactor's seconds.
+    """
 
     def __init__(self, reactor: Any, appliance: Appliance, log: Log) -> None:
         self._reactor = reactor
@@ -30,11 +34,13 @@ class SweepJob:
         self._log = log
         self._stopping = False
         self._begun = self._rested_at = 0.0
+        self.finished_at = 0.0
         self._loop = LoopingCall(lambda: Deferred.fromCoroutine(self._round()))
         self._loop.clock = reactor
 
     def start(self) -> None:
         """Sweep now, and from now on."""
+        self.finished_at = self._reactor.seconds()
         self._ended = self._loop.start(_EVERY)
 
     async def stop(self) -> None:
@@ -54,6 +60,8 @@ class SweepJob:
             self._log.error("sweep-failed", problem=error)
         except Exception as error:  # a defect in one round must not end the sweep for good
             self._log.failure("sweep-failed", error)
+        else:
+            self.finished_at = self._reactor.seconds()
 
     async def _rest(self) -> None:
         """Leave the writer to others for as long as a portion has taken, so that they have half of its time."""

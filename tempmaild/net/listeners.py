@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import socket
 import time
+from collections import Counter
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from twisted.internet import unix
@@ -14,7 +16,7 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.task import LoopingCall, deferLater
 
 from tempmaild.net.connection import Connections
-from tempmaild.settings import UnixAddress
+from tempmaild.settings import TcpAddress, UnixAddress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -103,6 +105,22 @@ class Listeners:
         """How many connections are open."""
         return sum(len(connections.open) for connections in self._connections)
 
+    def addresses(self) -> dict[str, list[str]]:
+        """Give where each service is listened for."""
+        found: dict[str, list[str]] = {}
+        for port, connections in zip(self._ports, self._connections, strict=True):
+            listening = cast("Any", port)
+            if listening.connected:
+                found.setdefault(connections.service.name, []).append(_where(listening.socket.getsockname()))
+        return found
+
+    def gauges(self) -> dict[str, float]:
+        """Give how many connections are open, by service: "sessions/imaps"."""
+        gauges: Counter[str] = Counter()
+        for connections in self._connections:
+            gauges[f"sessions/{connections.service.name}"] += len(connections.open)
+        return dict(gauges)
+
     def _add(self, service: Service, where: str, listen: Callable[[Connections], IListeningPort]) -> None:
         if service.implicit_tls and service.certificate is None:
             raise CannotListen(f"{service.name} needs a certificate")
@@ -150,6 +168,13 @@ class Listeners:
         now = time.monotonic()
         for connections in self._connections:
             connections.look_at_clock(now)
+
+
+def _where(name: Any) -> str:
+    """Write what getsockname(2) gives as the settings do."""
+    if isinstance(name, tuple):
+        return str(TcpAddress(name[0], name[1]))
+    return str(UnixAddress(Path(os.fsdecode(name))))
 
 
 def handed_over(environ: Mapping[str, str], known: Collection[str]) -> dict[str, list[int]]:

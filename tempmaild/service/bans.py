@@ -36,7 +36,7 @@ class Bans:
             InvalidValue: the network, the time, the reason or the scope is impossible.
         """
         if not 1 <= seconds <= LONGEST_BAN:
-            raise InvalidValue("seconds", f"{seconds} is not between 1 and {LONGEST_BAN}")
+            raise InvalidValue("seconds", "%(value)s is not between 1 and %(most)s", value=seconds, most=LONGEST_BAN)
         ban = Ban(network, reason, scope, int(self._clock()) + seconds).normalised()
         return await self._access.write(AddBan(ban, actor))
 
@@ -50,7 +50,10 @@ class Bans:
         wanted = [ban.normalised() for ban in bans if ban.until > now]
         if len(wanted) > MOST_IMPORTED:
             raise InvalidValue(
-                "bans", f"there are {len(wanted)}, and no more than {MOST_IMPORTED} at once can be had"
+                "bans",
+                "there are %(count)s, and no more than %(most)s at once can be had",
+                count=len(wanted),
+                most=MOST_IMPORTED,
             )
         if any(ban.until > now + LONGEST_BAN for ban in wanted):
             raise InvalidValue("until", "it is more than ten years ahead")

@@ -107,7 +107,6 @@ class Checks:
         if rule is None:
             return Treatment(checking)
         if rule.action == "refuse":
-            self._statistics.count(("refuse", "refuse/block-rule"))
             raise SenderBlocked(f"{rule.kind} {rule.subject}")
         if rule.action == "junk":
             return Treatment(checking, junk=True)

@@ -141,5 +141,7 @@ class Credentials:
 def _check_label(label: str) -> None:
     if len(label) > _LONGEST_LABEL or not label.isprintable():
         raise InvalidValue(
-            "label", f"it is longer than {_LONGEST_LABEL} characters, or has some that cannot be shown"
+            "label",
+            "it is longer than %(longest)s characters, or has some that cannot be shown",
+            longest=_LONGEST_LABEL,
         )

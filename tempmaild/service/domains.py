@@ -173,7 +173,7 @@ class Domains:
             address: str = getattr(policy, field)
             host = address.rpartition("@")[2]
             if address and not addresses.covers(name, host) and not await self._directory.find(host):
-                raise InvalidValue(field, f"{address} is not on this host")
+                raise InvalidValue(field, "%(address)s is not on this host", address=address)
         return policy
 
 

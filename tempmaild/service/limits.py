@@ -96,7 +96,7 @@ def _checked(limit: Limit) -> Limit:
     try:
         return msgspec.structs.replace(limit, domain=addresses.normalise_pattern(limit.domain))
     except InvalidAddress:
-        raise InvalidValue("domain", f"{limit.domain!r} is no name of a domain") from None
+        raise InvalidValue("domain", "%(name)r is no name of a domain", name=limit.domain) from None
 
 
 class Limiter:

@@ -8,6 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tempmaild.core import address as addresses
+from tempmaild.core import receipt as receipts
 from tempmaild.core.mailbox import Mailbox
 from tempmaild.errors import InvalidAddress, NoSuchMailbox
 from tempmaild.store.audit import Note
@@ -173,7 +174,14 @@ class MailboxList:
             NoSuchMailbox: it is gone already.
         """
         lookup = await self._access.read(self._list_queries.receipt_lookup, mailbox.id)
-        messages = await self._mailboxes.destroy(mailbox, actor)
+        try:
+            messages = await self._mailboxes.destroy(mailbox, actor)
+        except NoSuchMailbox:
+            # Its time was over from then on, and the daemon's sweep may have been faster with the rest.
+            swept = await self._access.read(self._queries.receipt, lookup) if lookup else None
+            if swept is None:
+                raise
+            return Destruction(receipts.from_text(swept).messages, swept)
         receipt = await self._access.read(self._queries.receipt, lookup) if lookup else None
         return Destruction(messages, receipt or "")
 

@@ -159,7 +159,9 @@ class People:
 
     async def _invite(self, role: Role, seconds: int, *, note: str = "", name: str = "", actor: str = "") -> Invited:
         if not 1 <= seconds <= LONGEST_INVITATION:
-            raise InvalidValue("seconds", f"{seconds} is not between 1 and {LONGEST_INVITATION}")
+            raise InvalidValue(
+                "seconds", "%(value)s is not between 1 and %(most)s", value=seconds, most=LONGEST_INVITATION
+            )
         token = new_token(self._random)
         expires_at = int(self._clock()) + seconds
         invite = Invite(lookup(token), role, expires_at, note, name, actor)

@@ -9,7 +9,7 @@ from tempmaild.core import totp
 from tempmaild.core.person import RECOVERY_CODES, check_preferences
 from tempmaild.errors import CredentialRefused, InvalidValue
 from tempmaild.service.people import new_proof
-from tempmaild.store.people import RemoveTotp, SetPassword, SetPreferences, SetRecovery, SetTotp
+from tempmaild.store.people import LockTotp, RemoveTotp, SetPassword, SetPreferences, SetRecovery, SetTotp
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tempmaild.core.secret import Randomness
     from tempmaild.service.sign_ins import Client, SignIns
     from tempmaild.store.access import Access
+    from tempmaild.store.console_key import FactorLock
     from tempmaild.store.people import PersonQueries
 
 _KEY_OCTETS = 32
@@ -42,6 +43,7 @@ class Profiles:
 
     Args:
         host: whose console it is, as authenticators show it.
+        lock: with which the secrets of second factors are kept.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Profiles:
         clock: Callable[[], float],
         random: Randomness,
         host: str,
+        lock: FactorLock,
     ) -> None:
         self._access = access
         self._queries = queries
@@ -59,6 +62,7 @@ class Profiles:
         self._clock = clock
         self._random = random
         self._host = host
+        self._lock = lock
         self._draft_key = random(_KEY_OCTETS)
 
     async def set_preferences(self, person: Person, zone: str, language: str, theme: str) -> None:
@@ -110,8 +114,20 @@ class Profiles:
             raise InvalidValue("code", "it is not what an authenticator shows now; see that its clock is right")
         await self._sign_ins.confirm(person, current, client)
         codes, verifiers = self._new_recovery_codes()
-        await self._access.write(SetTotp(person.name, draft.secret, step, verifiers, person.name))
+        locked = self._lock.lock(person.id, draft.secret)
+        await self._access.write(SetTotp(person.name, locked, step, verifiers, person.name))
         return NewFactor(await self._sign_ins.begin(person, client, renewed=True), codes)
+
+    async def lock_factors(self) -> int:
+        """Lock the secrets of second factors that an earlier program has kept in clear; how many there were.
+
+        Raises:
+            StoreFailed: the console's key cannot be used.
+        """
+        clear = await self._access.read(self._queries.clear_secrets)
+        for person_id, secret in clear:
+            await self._access.write(LockTotp(person_id, secret, self._lock.lock(person_id, secret)))
+        return len(clear)
 
     async def remove_totp(self, person: Person, current: str, client: Client) -> None:
         """Have no second factor any more.

@@ -167,12 +167,16 @@ class SignIns:
 
     # Being in
 
-    async def visitor(self, token: str) -> Visitor | None:
-        """Give who is signed in by a token; None for nobody, or where a code is still due."""
+    async def visitor(self, token: str, *, is_there: bool = True) -> Visitor | None:
+        """Give who is signed in by a token; None for nobody, or where a code is still due.
+
+        Args:
+            is_there: whether it is they who do something, and not a page of theirs that nobody may be looking at.
+        """
         visitor = await self._visitor(token)
         if visitor is None or not visitor.session.verified:
             return None
-        if self._clock() - visitor.session.used_at >= _USED_EVERY:
+        if is_there and self._clock() - visitor.session.used_at >= _USED_EVERY:
             await self._access.write(UseSession(visitor.session.id))
         return visitor
 
@@ -240,12 +244,14 @@ class SignIns:
         if recovery:
             return await self._access.write(SpendCode(person_id, recovery=recovery))
         factor = await self._access.read(self._people.factor, person_id)
-        if factor is None or not factor.secret:
+        if factor is None or factor.secret == "":
             raise NoSuchSession("")
         now = self._clock()
         again_at = factor.failed_since + CODES_WINDOW
         if factor.failed_codes >= MOST_CODES and factor.failed_since <= now < again_at:
             raise TooFast(str(ceil(again_at - now)))
+        if factor.secret is None:
+            return False
         step = totp.matching_step(factor.secret, code, now, factor.last_step)
         return step is not None and await self._access.write(SpendCode(person_id, step))
 

@@ -24,6 +24,7 @@ _LISTENERS = (
     "imap.listen_tls",
     "pop3.listen",
     "pop3.listen_tls",
+    "metrics.listen",
 )
 
 _ASCENDING = (

@@ -171,7 +171,8 @@ def _words(error: ErrorDetails, option: Option) -> str:
         case "float_type" | "finite_number":
             return f"{_shown(value)} is not a number"
         case "tuple_type":
-            return f"{_shown(value)} is not a list in [ ]"
+            # What has no repr is a secret.
+            return f"{_shown(value) if option.field.repr else 'this'} is not a list in [ ]"
         case "literal_error":
             return f"{_shown(value)} is not {context['expected'].replace(chr(39), '')}"
         case "value_error":

@@ -11,6 +11,7 @@ from typing import Literal
 from pydantic import Field
 
 from tempmaild.settings.admin import Admin
+from tempmaild.settings.alerts import Alerts
 from tempmaild.settings.checks import (
     Arc,
     Attachments,
@@ -24,6 +25,8 @@ from tempmaild.settings.checks import (
     Spam,
     Spf,
 )
+from tempmaild.settings.mail_log import MailLog
+from tempmaild.settings.metrics import Metrics
 from tempmaild.settings.section import Section
 from tempmaild.settings.values import (
     Addresses,
@@ -326,7 +329,10 @@ class Settings(Section):
     attachments: Attachments = Attachments()
     clamav: Clamav = Clamav()
     spam: Spam = Spam()
+    mail_log: MailLog = MailLog()
     admin: Admin = Admin()
+    metrics: Metrics = Metrics()
+    alerts: Alerts = Alerts()
     shutdown: Shutdown = Shutdown()
 
     @property

@@ -26,6 +26,7 @@ _TCP = re.compile(r"(?:\[(?P<ipv6>[^]]*)\]|(?P<host>[^]\[:]+)):(?P<port>[0-9]{1,
 # RFC 1123 §2.1: letters, digits and inner hyphens, at most 63 octets between two dots
 _MAILBOX = re.compile(r"[^@\s]{1,64}@[^@\s]{1,255}")
 _MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,127}/[A-Za-z0-9!#$&^_.+-]{1,127}")
+_ALERT_URL = re.compile(r"[A-Za-z][A-Za-z0-9]*://[^\s\x00-\x1f]{1,2000}")
 _HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*")
 
 
@@ -99,6 +100,29 @@ def parse_tcp_address(text: str) -> TcpAddress:
     if isinstance(address, TcpAddress):
         return address
     raise ValueError(f"{toml(text)} is not an address: write HOST:PORT or [IPV6]:PORT")
+
+
+def parse_local_address(text: str) -> Address:
+    """Read an address as `parse_address` does, which other hosts cannot reach."""
+    address = parse_address(text)
+    if isinstance(address, TcpAddress) and not ipaddress.ip_address(address.host).is_loopback:
+        raise ValueError(f"{toml(text)} can be reached from elsewhere: write 127.0.0.1:PORT, [::1]:PORT or unix:PATH")
+    return address
+
+
+def parse_ip_address(text: str) -> str:
+    """Read an IP address."""
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise ValueError(f"{toml(text)} is not an IP address") from None
+
+
+def parse_alert_url(text: str) -> str:
+    """Read the URL of a service by which people are told; the error does not repeat it: it may hold a password."""
+    if not _ALERT_URL.fullmatch(text):
+        raise ValueError("this is not a URL as apprise has it, such as slack://TOKEN or mailtos://USER:PASSWORD@HOST")
+    return text
 
 
 def parse_web_address(text: str) -> str:
@@ -249,3 +273,6 @@ TcpOnly = Annotated[TcpAddress, from_text(parse_tcp_address, TcpAddress)]
 WebAddress = Annotated[str, from_text(parse_web_address)]
 DnsServers = tuple[Annotated[TcpAddress, from_text(parse_dns_server, TcpAddress)], ...]
 Addresses = tuple[Annotated[Address, from_text(parse_address, TcpAddress, UnixAddress)], ...]
+LocalAddresses = tuple[Annotated[Address, from_text(parse_local_address, TcpAddress, UnixAddress)], ...]
+IpAddresses = tuple[Annotated[str, from_text(parse_ip_address)], ...]
+AlertUrls = tuple[Annotated[str, from_text(parse_alert_url)], ...]

@@ -95,6 +95,7 @@ def _of_store(settings: Settings, domains: list[str], backups: Path) -> Iterator
         domains += [domain.name for domain in at_once(appliance.domains.list_all())]
         yield of_store.of_domains(domains)
         yield from of_store.of_clock(at_once(appliance.clock.standing()))
+        yield from of_store.of_daemon(at_once(appliance.health.findings()))
         yield from of_store.of_schedules(at_once(appliance.schedules.list_all()), appliance.now())
         address = settings.mailbox.operator
         yield of_store.of_operator(address, there=bool(address) and has_mailbox(appliance, address))

@@ -4,19 +4,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tempmaild.core.timespan import span
 from tempmaild.setup.finding import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tempmaild.core import health
     from tempmaild.core.schedule import Schedule
     from tempmaild.service.clock import Standing
+    from tempmaild.setup.finding import Severity
 
 _SWEEP_SECONDS = 300
 """A daemon notes the time every minute; a host that is busy may be late."""
 _BACKUP_SECONDS = 2 * 86_400
 """One is made every night; that of a host that was off comes later."""
+_OF_THE_DAEMON = ("address ", "block lists", "checking processes", "process ", "reactor", "writer")
+"""What these findings are about cannot be seen from outside."""
+_SEVERITIES: dict[health.State, Severity] = {
+    "fine": "fine",
+    "unknown": "note",
+    "warning": "warning",
+    "problem": "error",
+}
 _LATE_SECONDS = 600
 """A schedule that is due waits for others to end."""
 
@@ -29,10 +40,17 @@ def of_clock(standing: Standing) -> Iterator[Finding]:
     if not standing.mark:
         yield Finding("note", "sweep", "no daemon has ever run")
     elif (ago := int(standing.host) - standing.mark) > _SWEEP_SECONDS:
-        text = f"what has expired was last erased {_span(ago)} ago"
+        text = f"what has expired was last erased {span(ago)} ago"
         yield Finding("error", "sweep", text, "systemctl status tempmaild; look for sweep-failed in its journal")
     else:
         yield Finding("fine", "sweep", "what has expired is erased")
+
+
+def of_daemon(findings: list[health.Finding]) -> Iterator[Finding]:
+    """Tell what only the daemon can know, as it has last found it."""
+    for finding in findings:
+        if finding.state != "fine" and finding.name.startswith(_OF_THE_DAEMON):
+            yield Finding(_SEVERITIES[finding.state], finding.name, finding.text, finding.remedy)
 
 
 def of_schedules(schedules: list[Schedule], now: float) -> Iterator[Finding]:
@@ -85,12 +103,5 @@ def of_backups(folder: Path, now: float) -> Finding:
     if latest is None:
         return Finding("warning", "backup", f"there is none in {folder}", remedy)
     if now - latest > _BACKUP_SECONDS:
-        return Finding("warning", "backup", f"the latest is {_span(int(now - latest))} old", remedy)
-    return Finding("fine", "backup", f"the latest is {_span(int(now - latest))} old")
-
-
-def _span(seconds: int) -> str:
-    for unit, name in ((86_400, "days"), (3600, "hours"), (60, "minutes")):
-        if seconds >= 2 * unit:
-            return f"{seconds // unit} {name}"
-    return f"{max(seconds, 0)} seconds"
+        return Finding("warning", "backup", f"the latest is {span(int(now - latest))} old", remedy)
+    return Finding("fine", "backup", f"the latest is {span(int(now - latest))} old")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from tempmaild.core.lines import has_bare_ends, has_line_over
+from tempmaild.core.mail_log import Event, Outcome, reason_of
 from tempmaild.errors import MessageTooLarge, NoSuchMailbox, OutOfMemory, TempmaildError
 from tempmaild.net.conversation import (
     DotData,
@@ -24,6 +25,7 @@ from tempmaild.net.conversation import (
 from tempmaild.service.checking import Arrival
 from tempmaild.smtp import replies
 from tempmaild.smtp.grammar import (
+    NULL_PATH,
     NeedsUtf8,
     Path,
     SyntaxProblem,
@@ -40,12 +42,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tempmaild.core.delivery import Recipient
-    from tempmaild.core.limit import Event
+    from tempmaild.core.limit import Event as Countable
+    from tempmaild.core.mail_log import Stage
+    from tempmaild.core.verdict import Verdict
     from tempmaild.log import Log
     from tempmaild.net.conversation import Memory, Peer
     from tempmaild.service.checking import Checks, Treatment
     from tempmaild.service.delivery import Deliveries
     from tempmaild.service.limits import Limiter
+    from tempmaild.service.mail_log import MailLog
+    from tempmaild.service.statistics import Statistics
 
 _LONGEST_COMMAND = 2048
 """Octets; RFC 5321 §4.5.3.1.4 wants 512 and what extensions add, SMTPUTF8 addresses among them."""
@@ -55,6 +61,8 @@ _HTTP = frozenset({b"GET", b"POST", b"PUT", b"HEAD", b"OPTIONS", b"CONNECT", b"D
 
 
 _STUFFED = re.compile(rb"\r\n\.")
+_NAMING = frozenset({b"MAIL", b"RCPT"})
+"""Commands that name a sender or recipient; the mail log has those that are refused."""
 
 
 @dataclass(frozen=True)
@@ -87,11 +95,17 @@ class Rules:
 
 
 class Services(NamedTuple):
-    """What sessions need of the services: who takes mail, what is found out about it, and who sends too much."""
+    """What sessions need: who takes mail, what is found out about it, who sends too much, and the counting.
+
+    Attributes:
+        mail_log: notes what becomes of each message; None for nobody.
+    """
 
     deliveries: Deliveries
     checks: Checks
     limiter: Limiter
+    statistics: Statistics
+    mail_log: MailLog | None = None
 
 
 class Goodbye(Exception):
@@ -124,12 +138,14 @@ class SmtpSession(Session):
     ) -> None:
         super().__init__(peer, session_id, log)
         self.rules = rules
-        self._deliveries, self._checks, self._limiter = services
+        self._deliveries, self._checks, self._limiter, self._statistics, self._mail_log = services
         self._memory = memory
         self._clock = clock
         self._client_name = ""
         self._extended = False
         self._transaction: Transaction | None = None
+        self._verb = b""
+        self._named = NULL_PATH
         self._messages = 0
         self._errors = 0
 
@@ -158,6 +174,7 @@ class SmtpSession(Session):
 
     async def _command(self, line: bytes) -> None:
         verb, argument = split_command(line)
+        self._verb, self._named = verb, NULL_PATH
         command = self._commands().get(verb)
         if command is None:
             await self._unknown(verb)
@@ -167,19 +184,19 @@ class SmtpSession(Session):
             try:
                 await command.handler(self, argument)
             except SyntaxProblem as problem:
-                await self._refuse(f"501 5.5.4 Syntax: {problem}\r\n".encode())
+                await self._refuse(f"501 5.5.4 Syntax: {problem}\r\n".encode(), "malformed")
             except NeedsUtf8:
-                await self._refuse(b"553 5.6.7 The address needs the parameter SMTPUTF8\r\n")
+                await self._refuse(b"553 5.6.7 The address needs the parameter SMTPUTF8\r\n", "malformed")
             except UnknownParameter:
-                await self._refuse(b"555 5.5.4 The parameter is not implemented\r\n")
+                await self._refuse(b"555 5.5.4 The parameter is not implemented\r\n", "malformed")
             except TempmaildError as error:
                 self.log.info("refused", session=self.id, verb=verb, reason=type(error).__name__, text=error)
-                await self._refuse(replies.reply_to(error))
+                await self._refuse(self._reply_to(error), reason_of(error))
             except (Interruption, Goodbye):
                 raise
             except Exception as error:  # a defect of ours ends a command, not the session
                 self.log.failure("command-failed", error, session=self.id, verb=verb)
-                await self._refuse(replies.OUR_FAULT)
+                await self._refuse(replies.OUR_FAULT, "defect")
 
     def _commands(self) -> dict[bytes, Command]:
         return LMTP_COMMANDS if self.rules.lmtp else SMTP_COMMANDS
@@ -193,8 +210,14 @@ class SmtpSession(Session):
         else:
             await self._refuse(b"500 5.5.2 The command is not recognised\r\n")
 
-    async def _refuse(self, reply: bytes) -> None:
-        """Say that something cannot be done, and hold it against the client, unless it may try again."""
+    async def _refuse(self, reply: bytes, reason: str = "") -> None:
+        """Say that something cannot be done, and hold it against the client, unless it may try again.
+
+        Args:
+            reason: for the mail log, which has it of MAIL and RCPT; "" for what is no matter of a message.
+        """
+        if reason and self._verb in _NAMING:
+            self._note_command(_outcome(reply, reason))
         if reply.startswith(b"4"):
             self.say(reply)
             if reply.startswith(b"421"):
@@ -258,12 +281,12 @@ class SmtpSession(Session):
             await self._refuse(b"503 5.5.1 A transaction has begun already\r\n")
             return
         sender, parameters = mail_arguments(argument)
+        self._named = sender
         if 0 < self.rules.most_messages <= self._messages:
             self.say(f"421 4.7.0 {self.rules.host} Too many messages in one session\r\n".encode())
             raise Goodbye
         if parameters.size > self.rules.largest_message:
-            await self._refuse(b"552 5.3.4 The message is too large\r\n")
-            return
+            raise MessageTooLarge(f"{parameters.size} octets are announced")
         if self._memory.used + parameters.size > self._memory.limit:
             raise OutOfMemory("no room for another message")
         self._deliveries.check_room()
@@ -277,9 +300,9 @@ class SmtpSession(Session):
         if transaction is None:
             await self._refuse(b"503 5.5.1 Say MAIL first\r\n")
             return
-        path = rcpt_arguments(argument, utf8=transaction.utf8)
+        self._named = path = rcpt_arguments(argument, utf8=transaction.utf8)
         if len(transaction.recipients) >= self.rules.most_recipients:
-            await self._refuse(b"452 4.5.3 Too many recipients\r\n")
+            await self._refuse(b"452 4.5.3 Too many recipients\r\n", "too-many-recipients")
             return
         recipient = await self._recipient(path)
         if 0 < recipient.largest < transaction.size:
@@ -287,7 +310,8 @@ class SmtpSession(Session):
         treatment = await self._checks.treatment(self._arrival(transaction), path.domain or self.rules.host)
         # One answer at the end of the data is for all recipients, but in LMTP.
         if not self.rules.lmtp and not transaction.treats_alike(treatment):
-            await self._refuse(b"452 4.5.3 This recipient has rules of its own; please send to it separately\r\n")
+            reply = b"452 4.5.3 This recipient has rules of its own; please send to it separately\r\n"
+            await self._refuse(reply, "other-rules")
             return
         await self._count("recipient", transaction.sender, recipient.address)
         transaction.add(recipient, path, treatment)
@@ -298,7 +322,7 @@ class SmtpSession(Session):
             return await self._deliveries.recipient(path.local_part, path.domain)
         return await self._deliveries.postmaster(self.rules.host)
 
-    async def _count(self, event: Event, sender: Path, recipient: str = "", amount: int = 1) -> None:
+    async def _count(self, event: Countable, sender: Path, recipient: str = "", amount: int = 1) -> None:
         """Hold the client to the limits of the operator.
 
         Raises:
@@ -371,23 +395,31 @@ class SmtpSession(Session):
             # RFC 1870 §3: doubled dots do not count. They are at most a quarter of what comes: "..", CR, LF.
             largest = rules.largest_message * 4 // 3
             data = await DotData(largest, reservation, rules.patience, rules.minimum_rate, rules.data_patience)
+            transaction.data_ended = self._statistics.stopwatch()
             content = _without_stuffing(data)
+            transaction.size = len(content)
             if len(content) > rules.largest_message:
                 raise MessageTooLarge(f"{len(content)} octets")
             refusal = self._objection(content)
             if refusal:
                 self._log_refusal(transaction, message_id, refusal.decode().strip())
+                self._note_message(transaction, message_id, _outcome(refusal, "malformed"))
+                self._statistics.count(("refuse", "refuse/malformed"))
                 await self._answer(transaction, refusal)
                 return
             await self._count("bytes", transaction.sender, amount=len(content))
             await self._deliver(transaction, content, message_id)
         except TempmaildError as error:
             self._log_refusal(transaction, message_id, type(error).__name__, text=error)
-            await self._answer(transaction, replies.reply_to(error))
+            reply = self._reply_to(error)
+            self._note_message(transaction, message_id, _outcome(reply, reason_of(error)))
+            await self._answer(transaction, reply)
         except (Interruption, Goodbye):
             raise
         except Exception as error:  # a defect of ours ends a message, not the session
             self.log.failure("message-failed", error, session=self.id, id=message_id)
+            self._statistics.count(("later", "later/defect"))
+            self._note_message(transaction, message_id, _outcome(replies.OUR_FAULT, "defect"))
             await self._answer(transaction, replies.OUR_FAULT)
         finally:
             reservation.release()
@@ -400,8 +432,12 @@ class SmtpSession(Session):
         answers: dict[tuple[str, int], bytes] = {}
         for treatment, recipients in transaction.groups(fitting).items():
             answers |= await self._deliver_to(recipients, treatment, transaction, content, message_id)
+        if any(map(_is_good, answers.values())):
+            self._statistics.answered(transaction.data_ended)
         if self.rules.lmtp:
             too_large = replies.reply_to(MessageTooLarge())
+            unfitting = [recipient for recipient in transaction.recipients if recipient not in fitting]
+            self._note_message(transaction, message_id, _outcome(too_large, reason_of(MessageTooLarge())), unfitting)
             for recipient in transaction.recipients:
                 self.say(answers[mailbox_of(recipient)] if recipient in fitting else too_large)
             return
@@ -426,9 +462,9 @@ class SmtpSession(Session):
             verdict = await self._checks.examine(content, self._arrival(transaction), recipients, treatment)
             if verdict.refusal:
                 self._log_refusal(transaction, message_id, verdict.decided_by, text=verdict.refusal.text)
-                return dict.fromkeys(
-                    mailboxes, replies.refusal(verdict.refusal, later=verdict.disposition == "later")
-                )
+                reply = replies.refusal(verdict.refusal, later=verdict.disposition == "later")
+                self._note_message(transaction, message_id, _outcome_of(verdict, reply), recipients)
+                return dict.fromkeys(mailboxes, reply)
             trace = self._trace(transaction, message_id, verdict.fields)
             changed = content if verdict.content is None else verdict.content
             reached = {mailbox_of(r) for r in await self._deliveries.deliver(trace + changed, recipients, verdict)}
@@ -436,7 +472,9 @@ class SmtpSession(Session):
                 raise NoSuchMailbox("all mailboxes were destroyed meanwhile")
         except TempmaildError as error:
             self._log_refusal(transaction, message_id, type(error).__name__, text=error)
-            return dict.fromkeys(mailboxes, replies.reply_to(error))
+            reply = self._reply_to(error)
+            self._note_message(transaction, message_id, _outcome(reply, reason_of(error)), recipients)
+            return dict.fromkeys(mailboxes, reply)
         self._errors = 0
         self.log.info(
             "accepted",
@@ -450,6 +488,11 @@ class SmtpSession(Session):
         )
         accepted = f"250 2.0.0 Ok: stored as {message_id}\r\n".encode()
         gone = replies.reply_to(NoSuchMailbox())
+        those = [recipient for recipient in recipients if mailbox_of(recipient) in reached]
+        self._note_message(transaction, message_id, _outcome_of(verdict, accepted), those)
+        if len(those) < len(recipients):
+            others = [recipient for recipient in recipients if recipient not in those]
+            self._note_message(transaction, message_id, _outcome(gone, reason_of(NoSuchMailbox())), others)
         return {mailbox: accepted if mailbox in reached else gone for mailbox in mailboxes}
 
     def _log_refusal(self, transaction: Transaction, message_id: str, reason: str, **fields: object) -> None:
@@ -464,11 +507,47 @@ class SmtpSession(Session):
             **fields,
         )
 
+    def _note_command(self, outcome: Outcome) -> None:
+        """Have the mail log know that MAIL or RCPT was refused."""
+        transaction = self._transaction
+        if transaction is None:
+            self._note("mail", self.id, str(self._named), "", 0, outcome)
+        else:
+            self._note("rcpt", self.id, str(transaction.sender), str(self._named), transaction.size, outcome)
+
+    def _note_message(
+        self,
+        transaction: Transaction,
+        message_id: str,
+        outcome: Outcome,
+        recipients: Sequence[Recipient] | None = None,
+    ) -> None:
+        """Have the mail log know what became of a message, for some recipients or for all."""
+        sender = str(transaction.sender)
+        for recipient in transaction.recipients if recipients is None else recipients:
+            self._note("data", message_id, sender, recipient.address, transaction.size, outcome)
+
+    def _note(self, stage: Stage, queue_id: str, sender: str, recipient: str, size: int, outcome: Outcome) -> None:
+        if self._mail_log is not None:
+            client, tls = self.peer.address, self.peer.tls
+            self._mail_log.note(
+                Event(
+                    *(self._clock(), queue_id, stage, client, self._client_name, sender, recipient, size, tls),
+                    outcome,
+                )
+            )
+
     async def _answer(self, transaction: Transaction, reply: bytes) -> None:
         """Refuse a message: in LMTP once for each recipient that RCPT took (RFC 2033 §4.2)."""
         if self.rules.lmtp:
             reply *= len(transaction.recipients)
         await self._refuse(reply)
+
+    def _reply_to(self, error: TempmaildError) -> bytes:
+        """Give what is said to a client whose mail is refused for this, and count that it is."""
+        reply = replies.reply_to(error)
+        self._statistics.refused(error, later=reply.startswith(b"4"))
+        return reply
 
     def _objection(self, content: bytes) -> bytes | None:
         """Say what is wrong with a message, if anything."""
@@ -491,6 +570,16 @@ class SmtpSession(Session):
         # As it was written: in a catch-all mailbox nothing else may tell for whom the mail was.
         only = transaction.latest if len(transaction.recipients) == 1 else None
         return trace_fields(transaction.sender, hop, self.peer, self._clock(), only, fields)
+
+
+def _outcome(reply: bytes, reason: str) -> Outcome:
+    """Say what became of mail that was refused for a reason, for good or for now."""
+    return Outcome("later" if reply.startswith(b"4") else "refuse", reason, reply.decode("utf-8", "replace").strip())
+
+
+def _outcome_of(verdict: Verdict, reply: bytes) -> Outcome:
+    """Say what became of a message that was examined."""
+    return Outcome(verdict.disposition, verdict.decided_by, reply.decode("ascii").strip(), verdict.findings)
 
 
 def _is_good(answer: bytes) -> bool:

@@ -18,8 +18,9 @@ class Transaction:
     """Who sends, and to whom.
 
     Attributes:
-        size: octets that the client has announced (RFC 1870 §3); 0 when it has not.
+        size: octets that the client has announced (RFC 1870 §3), 0 when it has not; of the message once it is there.
         latest: the recipient that was named last, as the client has written it.
+        data_ended: what the stopwatch of the statistics said when the message was here.
     """
 
     sender: Path
@@ -27,6 +28,7 @@ class Transaction:
     size: int
     recipients: list[Recipient] = field(default_factory=list)
     latest: str = ""
+    data_ended: float = 0.0
     _treatments: list[Treatment] = field(default_factory=list)
 
     def add(self, recipient: Recipient, path: Path, treatment: Treatment) -> None:

@@ -175,20 +175,28 @@ class Verified(Struct, frozen=True):
     problem: str = ""
 
 
-def verify(rows: Iterable[AuditRow]) -> Verified:
-    """See that rows, in the order of their ids, are a whole log. What was cut off at its end cannot be seen."""
-    count, last = 0, FIRST
+NOTHING_YET = Verified(0, FIRST)
+"""What is known before the first row."""
+
+
+def verify(rows: Iterable[AuditRow], known: Verified = NOTHING_YET) -> Verified:
+    """See that rows, in the order of their ids, are a whole log. What was cut off at its end cannot be seen.
+
+    Args:
+        known: what looking at those before has shown.
+    """
+    count, last = known.rows, known.digest
     for row in rows:
-        problem = _problem(row, count + 1, last)
+        problem = problem_of(row, count + 1, last)
         if problem:
             return Verified(count, last, problem)
         count, last = row.id, row.digest
     return Verified(count, last)
 
 
-def _problem(row: AuditRow, number: int, previous: bytes) -> str:
-    # SQLite keeps values of any type in any column.
-    if tuple(map(type, row)) != _TYPES:
+def problem_of(row: AuditRow, number: int, previous: bytes) -> str:
+    """Tell what is wrong with a row that is to have this number, behind this digest; "" for nothing."""
+    if not is_readable(row):
         return "it has values of a wrong type"
     if row.id != number:
         return f"it is missing, {row.id} comes next"
@@ -197,6 +205,11 @@ def _problem(row: AuditRow, number: int, previous: bytes) -> str:
     if row.digest != digest(row):
         return "its digest is not of its content"
     return ""
+
+
+def is_readable(row: AuditRow) -> bool:
+    """Tell whether its values are of the types that they must have: SQLite keeps any type in any column."""
+    return tuple(map(type, row)) == _TYPES
 
 
 class AuditLog:
@@ -216,6 +229,13 @@ class AuditLog:
         """Look at every row."""
         return verify(self._pages("true"))
 
+    def verify_on(self, known: Verified, limit: int) -> tuple[Verified, bool]:
+        """Look at up to `limit` rows more; what is known then, and whether that is the end."""
+        after = known.rows or _BEFORE_ALL  # nothing may stand before the first one
+        rows = self._db.rows(f"SELECT {_COLUMNS} FROM audit WHERE id > ? ORDER BY id LIMIT ?", after, limit)
+        verified = verify(map(AuditRow._make, rows), known)
+        return verified, len(rows) < limit or bool(verified.problem)
+
     def confirm(self, receipt: Receipt) -> None:
         """See that the log says what a receipt says, whose signature is good.
 
@@ -223,23 +243,29 @@ class AuditLog:
             InvalidValue: it does not, or does not know the key.
         """
         if not knows_key(self._db, receipt.key):
-            raise InvalidValue("receipt", f"the log knows no key {receipt.key}")
+            raise InvalidValue("receipt", "the log knows no key %(key)s", key=receipt.key)
         row = self._db.row(f"SELECT {_COLUMNS} FROM audit WHERE id = ?", receipt.audit_row)
         if row is None:
-            raise InvalidValue("receipt", f"the log has no row {receipt.audit_row}: it was cut, or is an old copy")
+            raise InvalidValue(
+                "receipt",
+                "the log has no row %(audit_row)s: it was cut, or is an old copy",
+                audit_row=receipt.audit_row,
+            )
         found = AuditRow(*row)
         if found.digest.hex() != receipt.audit_digest:
-            raise InvalidValue("receipt", f"row {found.id} of the log is another")
+            raise InvalidValue("receipt", "row %(id)s of the log is another", id=found.id)
         # Who has stolen the key can name a row, but not have it say what he likes.
         said = (DESTRUCTION, receipt.mailbox, receipt.destroyed_at, _as_text({"messages": receipt.messages}))
         if (found.action, found.subject, receipts.moment(found.at), found.details) != said:
-            raise InvalidValue("receipt", f"row {found.id} of the log says something else")
+            raise InvalidValue("receipt", "row %(id)s of the log says something else", id=found.id)
 
     def _pages(self, condition: str, *parameters: object) -> Iterator[AuditRow]:
+        # SQLite would find all rows of an action by its index, and sort them, for every single page.
+        table = "audit NOT INDEXED" if self._db.sqlite else "audit"
         after = _BEFORE_ALL
         while True:
             page = self._db.rows(
-                f"SELECT {_COLUMNS} FROM audit WHERE id > ? AND {condition} ORDER BY id LIMIT {_PAGE}",
+                f"SELECT {_COLUMNS} FROM {table} WHERE id > ? AND {condition} ORDER BY id LIMIT {_PAGE}",
                 *(after, *parameters),
             )
             yield from map(AuditRow._make, page)

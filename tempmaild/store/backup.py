@@ -18,6 +18,7 @@ from msgspec import Struct
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from tempmaild.errors import InvalidValue, StoreFailed
+from tempmaild.store.api_keys import end_keys
 from tempmaild.store.audit import record
 from tempmaild.store.disk import sync
 
@@ -140,6 +141,8 @@ class FinishRestore(Struct, frozen=True):
         # Who has signed out since is not to be in again, and no link is good a second time.
         db.run("DELETE FROM admin_session")
         db.run("DELETE FROM invitation")
+        # Nor is a key that was removed, or rotated because somebody knew it.
+        end_keys(transaction)
         transaction.settings_changed()
         record(transaction, "host", "restore", "", {})
         return True

@@ -48,7 +48,9 @@ class AddBlockRules(Struct, frozen=True):
         row = db.row("SELECT count(*) FROM block_rule")
         assert row is not None
         if row[0] + len(self.rules) > MOST_RULES:
-            raise InvalidValue("rules", f"there are {row[0]}, and there can be no more than {MOST_RULES}")
+            raise InvalidValue(
+                "rules", "there are %(count)s, and there can be no more than %(most)s", count=row[0], most=MOST_RULES
+            )
         db.run("DELETE FROM block_rule WHERE until > 0 AND until <= ?", now)
         rules = [msgspec.structs.replace(rule, created_at=now) for rule in self.rules]
         db.many(_ADD, [msgspec.structs.astuple(rule) for rule in rules])

@@ -20,8 +20,9 @@ class Counter(Model):
 
     `object`: ids given (on SQLite); `uid_validity`: the highest that has died; `settings`: how often anything was
     changed that daemons keep in memory; `bans`: how often a network was banned; `block_rules`: how often the rules of
-    senders and clients were changed; `clock`: the latest time any daemon has seen; `sweep`: until when one daemon
-    alone sweeps; `restored`: stands in a backup alone (`store.backup`).
+    senders and clients were changed; `mail_log`: the rows of the mail log; `clock`: the latest time any daemon has
+    seen; `sweep`: until when one daemon alone sweeps; `alerts`: until when one daemon alone sends alerts; `restored`:
+    stands in a backup alone (`store.backup`).
     """
 
     name = TextField(primary_key=True)
@@ -269,6 +270,72 @@ class Statistic(Model):
         primary_key = CompositeKey("hour", "name")
 
 
+class Level(Model):
+    """How much there was of something in an hour, as it was measured last; unlike statistics it does not add up.
+
+    `hour` is when it began, in UTC epoch seconds.
+    """
+
+    hour = BigIntegerField()
+    name = TextField()
+    value = BigIntegerField()
+
+    class Meta:
+        """Its key."""
+
+        primary_key = CompositeKey("hour", "name")
+
+
+class Report(Model):
+    """What a process has last said of itself; `gauges` is JSON, numbers by name."""
+
+    host = TextField()
+    process = TextField()
+    noted_at = BigIntegerField()
+    gauges = TextField()
+
+    class Meta:
+        """Its key."""
+
+        primary_key = CompositeKey("host", "process")
+
+
+class MailLog(Model):
+    """What became of a message for one recipient; `core.mail_log` says what the values are.
+
+    Every index has the id behind its column: so rows are found in the order of time.
+    """
+
+    id = BigIntegerField(primary_key=True)
+    queue_id = TextField()
+    stage = TextField()
+    client = TextField()
+    client_key = BlobField()
+    helo = TextField()
+    sender = TextField()
+    sender_domain = TextField()
+    recipient = TextField()
+    size = BigIntegerField()
+    tls = TextField()
+    disposition = TextField()
+    decided_by = TextField()
+    findings = TextField()
+    reply = TextField()
+
+    class Meta:
+        """Peewee would call it `maillog`."""
+
+        table_name = "mail_log"
+        indexes = (
+            (("queue_id", "id"), False),
+            (("client_key", "id"), False),
+            (("sender_domain", "id"), False),
+            (("recipient", "id"), False),
+            (("disposition", "id"), False),
+            (("decided_by", "id"), False),
+        )
+
+
 class Schedule(Model):
     """What is to be done to the mailboxes of a domain, or of all, again and again; `arguments` are JSON.
 
@@ -332,6 +399,11 @@ class Receipt(Model):
     data = TextField()
     issued_at = BigIntegerField()
 
+    class Meta:
+        """The latest are shown first."""
+
+        indexes = ((("issued_at", "lookup"), False),)
+
 
 class Audit(Model):
     """What was done to mailboxes and settings; each row carries the digest of the one before.
@@ -350,6 +422,12 @@ class Audit(Model):
 
 
 Audit.add_index(Audit.subject, where=Audit.action == "signing-key")
+# Whatever is asked for is found by one of these, the latest first.
+Audit.add_index(Audit.at, Audit.id)
+Audit.add_index(Audit.action, Audit.at, Audit.id)
+Audit.add_index(Audit.actor, Audit.at, Audit.id)
+Audit.add_index(Audit.actor, Audit.action, Audit.at, Audit.id)
+Audit.add_index(Audit.subject, Audit.at, Audit.id)
 
 
 class Person(Model):
@@ -425,6 +503,66 @@ class Invitation(Model):
     expires_at = BigIntegerField()
 
 
+class Health(Model):
+    """How the daemon of a host has last found its parts; `findings` is JSON."""
+
+    host = TextField(primary_key=True)
+    began_at = BigIntegerField()
+    noted_at = BigIntegerField()
+    findings = TextField()
+
+
+class Alert(Model):
+    """A part that is not well, and what people were told of it; `core.alerts` says what the columns mean."""
+
+    name = TextField(primary_key=True)
+    state = TextField()
+    since = BigIntegerField()
+    told = TextField()
+    told_at = BigIntegerField()
+    better_since = BigIntegerField()
+
+
+class AlertMessage(Model):
+    """A message with alerts that was sent, or was to be sent and could not."""
+
+    id = BigAutoField()
+    sent_at = BigIntegerField()
+    subject = TextField()
+    delivered = BooleanField()
+
+    class Meta:
+        """Peewee would call it `alertmessage`."""
+
+        table_name = "alert_message"
+
+
+class ApiKey(Model):
+    """A key by which a program uses the API; of its secret, and of the one before, only the verifier is kept.
+
+    `scopes` and `networks` are separated by spaces.
+    """
+
+    id = BigAutoField()
+    name = TextField(unique=True)
+    prefix = TextField(index=True)
+    verifier = BlobField()
+    old_prefix = TextField(index=True)
+    old_verifier = BlobField()
+    old_until = BigIntegerField()
+    scopes = TextField()
+    networks = TextField()
+    created_by = TextField()
+    created_at = BigIntegerField()
+    expires_at = BigIntegerField()
+    used_at = BigIntegerField()
+
+    class Meta:
+        """Peewee would call it `apikey`."""
+
+        table_name = "api_key"
+
+
 TABLES: list[type[Model]] = [
     Counter,
     Domain,
@@ -442,6 +580,7 @@ TABLES: list[type[Model]] = [
     Ban,
     BlockRule,
     Statistic,
+    MailLog,
     Schedule,
     Receipt,
     Audit,
@@ -451,5 +590,11 @@ TABLES: list[type[Model]] = [
     Invitation,
     ScheduleRun,
     LimitUse,
+    ApiKey,
+    Report,
+    Level,
+    Health,
+    Alert,
+    AlertMessage,
 ]
 """The tables of the main schema; `WrappedKey` is not among them."""

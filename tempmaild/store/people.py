@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from msgspec import Struct
 
 from tempmaild.core.person import Invitation, Person, Role
+from tempmaild.core.totp import LOCKED
 from tempmaild.errors import LastOwner, NoSuchInvitation, NoSuchPerson, PersonExists
 from tempmaild.store.audit import record
 
 if TYPE_CHECKING:
+    from tempmaild.store.console_key import FactorLock
     from tempmaild.store.database import Handle
     from tempmaild.store.transaction import Transaction
 
@@ -34,12 +36,12 @@ class Factor(NamedTuple):
     """What a code of somebody's second factor is compared with.
 
     Attributes:
-        secret: in base 32; "" without a second factor.
+        secret: in base 32; "" without a second factor, None where nobody can read it any more.
         last_step: of the last code that was used.
         failed_codes: wrong ones since `failed_since` (UTC epoch seconds).
     """
 
-    secret: str
+    secret: str | None
     last_step: int
     failed_codes: int
     failed_since: int
@@ -226,7 +228,11 @@ class SetPassword(Struct, frozen=True):
 
 
 class SetTotp(Struct, frozen=True):
-    """Have a second factor from now on, or another one; whoever is signed in without it is signed out."""
+    """Have a second factor from now on, or another one; whoever is signed in without it is signed out.
+
+    Attributes:
+        secret: locked.
+    """
 
     name: str
     secret: str
@@ -248,6 +254,30 @@ class SetTotp(Struct, frozen=True):
         _set_recovery(transaction, person.id, self.recovery)
         transaction.db.run("DELETE FROM admin_session WHERE person_id = ?", person.id)
         record(transaction, self.actor, "totp-set", person.name, {})
+
+
+class LockTotp(Struct, frozen=True):
+    """Keep the secret of somebody locked that is in clear. Of no interest to the audit log.
+
+    Attributes:
+        clear: the secret.
+        locked: the same as it is to be kept.
+    """
+
+    person_id: int
+    clear: str
+    locked: str
+
+    def apply(self, transaction: Transaction) -> None:
+        """Keep it so, unless there is another meanwhile; of the old one nothing is left on the disk."""
+        db = transaction.db
+        db.run(
+            "UPDATE person SET totp_secret = ? WHERE id = ? AND totp_secret = ?",
+            self.locked,
+            self.person_id,
+            self.clear,
+        )
+        transaction.traces.add("main")
 
 
 class RemoveTotp(Struct, frozen=True):
@@ -307,10 +337,15 @@ class SetPreferences(Struct, frozen=True):
 
 
 class PersonQueries:
-    """What is read of people."""
+    """What is read of people.
 
-    def __init__(self, db: Handle) -> None:
+    Args:
+        lock: with which the secrets of second factors are read.
+    """
+
+    def __init__(self, db: Handle, lock: FactorLock) -> None:
         self._db = db
+        self._lock = lock
 
     def people(self) -> list[Person]:
         """Give everybody by name."""
@@ -328,11 +363,20 @@ class PersonQueries:
         return Proof(bytes(row[0]), bytes(row[1])) if row else None
 
     def factor(self, person_id: int) -> Factor | None:
-        """Give what somebody's codes are compared with; None for nobody."""
+        """Give what somebody's codes are compared with; None for nobody.
+
+        Raises:
+            StoreFailed: the console's key cannot be used.
+        """
         row = self._db.row(
             "SELECT totp_secret, totp_step, failed_codes, failed_codes_since FROM person WHERE id = ?", person_id
         )
-        return Factor(*row) if row else None
+        return Factor(row[0] and self._lock.unlock(person_id, row[0]), *row[1:]) if row else None
+
+    def clear_secrets(self) -> list[tuple[int, str]]:
+        """Give the secrets of second factors that are not locked, with whose they are."""
+        rows = self._db.rows("SELECT id, totp_secret FROM person WHERE totp_secret <> '' ORDER BY id")
+        return [(person_id, secret) for person_id, secret in rows if not secret.startswith(LOCKED)]
 
     def recovery_codes(self, person_id: int) -> int:
         """Tell how many recovery codes somebody has left."""

@@ -2,14 +2,62 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tempmaild.core import receipt as receipts
 from tempmaild.store.audit import DESTRUCTION, SIGNING_KEY, knows_key, mailbox_subject, record
 
 if TYPE_CHECKING:
     from tempmaild.store.audit import AuditRow
+    from tempmaild.store.database import Handle
     from tempmaild.store.transaction import Transaction
+
+Place = tuple[int, bytes]
+"""Where a page ends: the time and the digest of its last receipt."""
+
+
+class KeptReceipt(NamedTuple):
+    """A receipt that was issued.
+
+    Attributes:
+        lookup: what it is found by, which does not lead to the id that its owner has.
+        text: JSON.
+        issued_at: UTC epoch seconds.
+    """
+
+    lookup: bytes
+    text: str
+    issued_at: int
+
+
+class ReceiptQueries:
+    """What operators read of receipts."""
+
+    def __init__(self, handle: Handle) -> None:
+        self._db = handle
+
+    def page(self, since: int, before: int, behind: Place | None, limit: int) -> list[KeptReceipt]:
+        """Give up to `limit` receipts, the latest first: those behind a place, or from the beginning.
+
+        Args:
+            since: UTC epoch seconds, of the first that is meant.
+            before: UTC epoch seconds, of the first that is not meant any more.
+        """
+        condition, parameters = "issued_at >= ? AND issued_at < ?", list[object]([since, before])
+        if behind is not None:
+            condition += " AND (issued_at, lookup) < (?, ?)"
+            parameters += behind
+        rows = self._db.rows(
+            f"SELECT lookup, data, issued_at FROM receipt WHERE {condition}"
+            " ORDER BY issued_at DESC, lookup DESC LIMIT ?",
+            *(*parameters, limit),
+        )
+        return [KeptReceipt(bytes(row[0]), *row[1:]) for row in rows]
+
+    def kept(self, lookup: bytes) -> KeptReceipt | None:
+        """Give one by the digest that it is found by."""
+        row = self._db.row("SELECT lookup, data, issued_at FROM receipt WHERE lookup = ?", lookup)
+        return KeptReceipt(bytes(row[0]), *row[1:]) if row else None
 
 
 def prove_destruction(

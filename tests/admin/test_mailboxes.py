@@ -217,7 +217,7 @@ class TestDestroying:
         (mailbox,) = make(console, "joe")
         console.house.deliver("joe@box.test")
         browser, path = console.as_("operator"), f"/mailboxes/{mailbox.id}/destroy"
-        assert "1 messages of" in browser.page(path).text
+        assert "1 message of" in browser.page(path).text
         page = browser.submit(path)
         assert "joe@box.test is destroyed" in page.text
         assert '"audit_digest"' in page.text

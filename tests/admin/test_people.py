@@ -18,11 +18,11 @@ LAST = "Somebody has to be an owner who can sign in. Let another one be it first
 def test_the_list_says_who_there_is(console: Console) -> None:
     owner, viewer = console.as_("owner"), console.as_("viewer")
     page = owner.page("/people/")
-    assert "ow you owner none yes" in page.text
+    assert "ow you owner not set up yes" in page.text
     assert "/people/named/vi" in page.links
     assert page.unclosed == []
     page = viewer.page("/people/")
-    assert "vi you viewer none yes" in page.text
+    assert "vi you viewer not set up yes" in page.text
     assert not [link for link in page.links if link.startswith("/people/named")]
     run(console.appliance.people.invite("viewer", 600, "for Joe", "ow"))
     assert "for Joe" in owner.page("/people/").text

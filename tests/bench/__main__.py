@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from tests.bench import console
 from tests.bench.checked import CheckedPostfix, CheckedTempmaild, Haraka
 from tests.bench.corpus import M4K, write_corpus
 from tests.bench.load import Load, LoadFailed, LoadGenerator
@@ -63,7 +64,10 @@ def main() -> int:
     _allow_many_files()
     try:
         with ExitStack() as stack:
-            results = _measure(options, _working_folder(options.folder, stack), stack)
+            folder = _working_folder(options.folder, stack)
+            if options.console:
+                return _measure_console(options, folder)
+            results = _measure(options, folder, stack)
     except (CannotStart, LoadFailed) as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 2
@@ -81,6 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", action="append", metavar="NAME", help="this row; may be given more than once")
     parser.add_argument("--scale", action="store_true", help="what a million stored messages cost, instead of peers")
     parser.add_argument("--sealing", action="store_true", help="what sealing costs, instead of peers")
+    parser.add_argument("--console", action="store_true", help="how fast the console answers, instead of peers")
     parser.add_argument("--haraka", type=Path, metavar="FOLDER", help="where npm has installed Haraka, to measure it")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample into FILE")
     parser.add_argument(
@@ -105,6 +110,14 @@ def _measure(options: argparse.Namespace, folder: Path, stack: ExitStack) -> lis
         if row.measurement not in measured:
             measured[row.measurement] = _result(row, servers, rounds)
     return [Result(row, measured[row.measurement].samples, measured[row.measurement].problem) for row in rows]
+
+
+def _measure_console(options: argparse.Namespace, folder: Path) -> int:
+    """Measure the console's pages; 0 when all are as fast as they are to be."""
+    write_corpus(folder)
+    taken = console.measure(console.QUICK if options.quick else console.FULL, folder, folder / M4K, _tell)
+    print(console.table(taken))  # noqa: T201
+    return int(any(page.p95 > console.REACH for page in taken))
 
 
 def _selected(rows: Sequence[Row], names: Sequence[str] | None) -> list[Row]:

@@ -13,7 +13,7 @@ from msgspec import structs
 
 from tempmaild.appliance import open_appliance
 from tests.bench.process import Tree
-from tests.daemon import DOMAIN, HOST, RunningDaemon
+from tests.daemon import AS_SHIPPED, DOMAIN, HOST, RunningDaemon
 from tests.support import run
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class Tempmaild(Server):
 
     def __init__(self, folder: Path, sections: Mapping[str, dict[str, Any]] = _UNCHECKED) -> None:
         super().__init__(folder)
-        self.daemon = RunningDaemon(folder, {"smtp": _ENDLESS_SESSIONS, **sections})
+        self.daemon = RunningDaemon(folder, {"smtp": _ENDLESS_SESSIONS, "reading": AS_SHIPPED, **sections})
         self.make_accounts()
 
     def make_accounts(self) -> None:

@@ -82,3 +82,45 @@ def test_recovery_codes_can_be_typed_in_many_ways() -> None:
 @pytest.mark.parametrize("text", ["", "123456", "aaaq-eaye-auda-oca", "aaaq-eaye-auda-ocaja", "äaaq-eaye-auda-ocaj"])
 def test_what_is_no_recovery_code(text: str) -> None:
     assert recovery_verifier(text) is None
+
+
+KEY = totp.locking_key(b"k" * 32)
+
+
+def test_a_secret_is_locked_differently_each_time_and_unlocked() -> None:
+    kept = totp.lock(SECRET, KEY, 7)
+    assert kept != totp.lock(SECRET, KEY, 7)
+    assert totp.unlock(kept, KEY, 7) == SECRET
+    assert SECRET not in kept
+
+
+def test_the_locking_key_is_not_the_one_that_it_comes_of() -> None:
+    # A known answer: with another derivation nobody's second factor could be read any more.
+    assert KEY.hex() == "50e7cc0c48f7553b8f5d9d21738866699f431b7e2a51e88be18821d9d3ff0740"
+    assert totp.locking_key(b"l" * 32) != KEY
+
+
+def test_a_secret_is_unlocked_for_nobody_else_and_with_no_other_key() -> None:
+    kept = totp.lock(SECRET, KEY, 7)
+    for key, person_id in ((KEY, 8), (totp.locking_key(b"l" * 32), 7)):
+        with pytest.raises(totp.Locked):
+            totp.unlock(kept, key, person_id)
+
+
+def test_a_secret_of_an_earlier_program_is_as_it_is() -> None:
+    assert totp.unlock(SECRET, KEY, 7) == SECRET
+
+
+@given(st.binary(max_size=80))
+def test_what_was_not_locked_by_us_is_not_unlocked(octets: bytes) -> None:
+    for kept in (totp.LOCKED + base64.b64encode(octets).decode(), totp.LOCKED + octets.decode("latin-1")):
+        with pytest.raises(totp.Locked):
+            totp.unlock(kept, KEY, 7)
+
+
+@given(st.integers(0, 60), st.integers(1, 255))
+def test_a_secret_that_was_changed_is_not_unlocked(place: int, change: int) -> None:
+    octets = bytearray(base64.b64decode(totp.lock(SECRET, KEY, 7).removeprefix(totp.LOCKED)))
+    octets[place] ^= change
+    with pytest.raises(totp.Locked):
+        totp.unlock(totp.LOCKED + base64.b64encode(octets).decode(), KEY, 7)

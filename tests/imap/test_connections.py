@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 import pytest
 
-from tests.daemon import HOST, start_daemon
+from tests.daemon import AS_SHIPPED, HOST, start_daemon
 from tests.net.client import envelope
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ MESSAGE = b"Subject: hello\r\n\r\n" + b"Hello, hello, hello.\r\n" * 20_000
 
 @pytest.fixture(scope="module")
 def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDaemon]:
-    daemon = start_daemon(tmp_path_factory.mktemp("daemon"))
+    daemon = start_daemon(tmp_path_factory.mktemp("daemon"), reading=AS_SHIPPED)
     yield daemon
     daemon.close()
 

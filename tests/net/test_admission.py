@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_network
 
 import pytest
@@ -33,6 +34,22 @@ def test_who_is_not_is_told_so(error: type[Exception]) -> None:
     assert wire.received() == b"421 full\r\n"
     assert wire.closed == "closed"
     assert gate._all == 0
+
+
+def test_each_client_is_counted() -> None:
+    async def admit(address: str) -> float:
+        if address != CLIENT:
+            raise TooFast if address == "192.0.2.200" else Banned
+        return 0.0
+
+    counted: list[str] = []
+    factory = listener(parrot, gate=Gate(replace(RULES, connections=1)), admit=admit, count=counted.extend)
+    Wire(factory, "192.0.2.200")
+    Wire(factory, "192.0.2.201")
+    wire = Wire(factory)
+    assert wire.received() == b"hello\r\n"
+    Wire(factory)
+    assert counted == ["turned-away/too-fast", "turned-away/banned", "session/test", "turned-away/too-many"]
 
 
 def test_nothing_is_said_in_plain_text_where_tls_begins_at_once() -> None:

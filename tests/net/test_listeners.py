@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+import os
 import socket
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from twisted.internet.error import CannotListenError
 from twisted.internet.task import Clock
 
 from tempmaild.log import get_log
+from tempmaild.net.connection import Connection
 from tempmaild.net.listeners import CannotListen, Listeners
+from tempmaild.net.reactor import ShortEPollReactor
 from tempmaild.settings.values import TcpAddress, UnixAddress
 from tests.net.wire import listener, parrot
 
@@ -70,6 +73,21 @@ def test_tls_needs_a_certificate(reactor: Reactor, tmp_path: Path) -> None:
     assert reactor.opened == []
 
 
+def test_open_connections_are_told_by_service(reactor: Reactor) -> None:
+    listeners = Listeners(reactor, get_log("test"))
+    service = listener(parrot).service
+    other = replace(service, name="other")
+    for each in (service, service, other):
+        listeners.listen(each, [TcpAddress("127.0.0.1", 0)])
+    assert listeners.gauges() == {"sessions/test": 0, "sessions/other": 0}
+    for factory in (*reactor.factories, reactor.factories[0]):
+        factory.open.add(Connection(factory, "192.0.2.1"))
+    assert listeners.gauges() == {"sessions/test": 3, "sessions/other": 1}
+    for port in listeners._ports:
+        opened: Any = port
+        opened.socket.close()
+
+
 def test_new_connections_have_the_new_service(reactor: Reactor) -> None:
     listeners = Listeners(reactor, get_log("test"))
     service = listener(parrot).service
@@ -79,3 +97,23 @@ def test_new_connections_have_the_new_service(reactor: Reactor) -> None:
     assert reactor.factories[0].service is other
     opened: Any = listeners._ports[0]
     opened.socket.close()
+
+
+def test_it_is_told_where_is_listened_until_it_is_closed(tmp_path: Path) -> None:
+    reactor = ShortEPollReactor()  # type: ignore[no-untyped-call] # Twisted's
+    listeners = Listeners(reactor, get_log("test"))
+    service = listener(parrot).service
+    with socket.create_server(("127.0.0.1", 0)) as tcp, socket.socket(socket.AF_UNIX) as unix:
+        unix.bind(str(tmp_path / "handed.sock"))
+        unix.listen()
+        handed = [os.dup(tcp.fileno()), os.dup(unix.fileno())]
+        listeners.adopt(service, handed)
+        listeners.listen(replace(service, name="other"), [UnixAddress(tmp_path / "ours.sock")])
+        where = {
+            "test": [f"127.0.0.1:{tcp.getsockname()[1]}", f"unix:{tmp_path}/handed.sock"],
+            "other": [f"unix:{tmp_path}/ours.sock"],
+        }
+        assert listeners.addresses() == where
+        for port in list(listeners._ports):
+            cast("Any", port).connectionLost(None)
+        assert listeners.addresses() == {}

@@ -106,6 +106,25 @@ class TestChanging:
         with pytest.raises(NoSuchMailbox):
             run(house.appliance.mailbox_list.destroy(new.mailbox, "op"))
 
+    def test_gives_the_receipt_where_a_sweep_was_faster(
+        self, house: TestAppliance, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        new = run(house.appliance.mailbox_list.create("joe@box.test", None, role=False, actor="op"))
+        house.deliver("joe@box.test")
+        destroy = house.mailboxes._destroy
+
+        async def swept_meanwhile(*args: Any, **kwargs: Any) -> Any:
+            if not kwargs:
+                house.clock.now += 1
+                await house.mailboxes.purge("sweep")
+            return await destroy(*args, **kwargs)
+
+        monkeypatch.setattr(house.mailboxes, "_destroy", swept_meanwhile)
+        destruction = run(house.appliance.mailbox_list.destroy(new.mailbox, "op"))
+        assert destruction.messages == 1
+        assert destruction.receipt == run(house.appliance.receipts.get(new.receipt_id))
+        assert [row.actor for row in audited(house, "mailbox-destroy")] == ["sweep"]
+
 
 class TestReading:
     def test_of_a_sealed_mailbox_nothing(self, house: TestAppliance) -> None:

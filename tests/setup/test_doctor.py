@@ -14,6 +14,7 @@ import pytest
 
 from tempmaild.appliance import open_appliance
 from tempmaild.cli import main
+from tempmaild.core import health
 from tempmaild.core.lifetime import Lifetime
 from tempmaild.core.schedule import Every, Outcome, Purge, Schedule
 from tempmaild.service.clock import Standing
@@ -277,6 +278,21 @@ class TestStore:
         assert severe(of_store.of_schedules([fine, failed, late], NOW)) == [
             ("warning", "schedule bad", "its last run has failed: disk full"),
             ("warning", "schedule late", "it is due and was not run"),
+        ]
+
+    def test_what_only_the_daemon_knows(self) -> None:
+        known = [
+            health.Finding("address 192.0.2.1", "problem", "It is listed by %(zone)s.", "", {"zone": "bl.test"}),
+            health.Finding("process serving-1 (mx2)", "unknown", "Nobody knows."),
+            health.Finding("reactor", "warning", "It is slow."),
+            health.Finding("writer", "fine", "It commits."),
+            health.Finding("clamd", "problem", "The doctor asks it himself."),
+            health.Finding("daemon", "problem", "That, too."),
+        ]
+        assert severe(of_store.of_daemon(known)) == [
+            ("error", "address 192.0.2.1", "It is listed by bl.test."),
+            ("note", "process serving-1 (mx2)", "Nobody knows."),
+            ("warning", "reactor", "It is slow."),
         ]
 
     def test_backups(self, tmp_path: Path) -> None:

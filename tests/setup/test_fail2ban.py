@@ -14,13 +14,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tempmaild import log
+from tempmaild.store.people import SetTotp
+from tests.admin.console import Console
 from tests.daemon import HOST, start_daemon
 from tests.needs import needs
+from tests.support import run
 
 if TYPE_CHECKING:
     from tests.daemon import RunningDaemon
 
 FILTER = Path(__file__).parents[2] / "config/fail2ban/filter.conf"
+PASSWORD = "nine lives of tea"
 PREFIX = "mx tempmaild[123]: "
 """What fail2ban puts before a line of the journal."""
 
@@ -83,6 +87,37 @@ def misbehave(daemon: RunningDaemon) -> None:
     with pytest.raises(SMTPServerDisconnected):
         web.getreply()
     web.close()
+
+
+@pytest.mark.parametrize("line_format", ["text", "json"])
+@pytest.mark.parametrize("address", ["192.0.2.7", "2001:db8::7"])
+def test_who_fails_to_sign_in_to_the_console_is_found_in_its_log(
+    tmp_path: Path, line_format: str, address: str
+) -> None:
+    console = Console(tmp_path)
+    stream = io.StringIO()
+    log.configure("debug", line_format, stream)
+    try:
+        fail_to_sign_in(console, address)
+    finally:
+        console.house.close()
+    written = stream.getvalue()
+    assert found(written, tmp_path) == found(written, tmp_path, journal=True) == [address] * 3
+
+
+def fail_to_sign_in(console: Console, address: str) -> None:
+    """Give a name that nobody has, a wrong password, and a wrong code; and do all right once."""
+    ann = run(console.appliance.people.add("ann", "owner", PASSWORD))
+    browser = console.browser()
+    browser.environ_base["REMOTE_ADDR"] = address
+    browser.submit("/sign-in", name="peer=10.9.9.9", password=PASSWORD)
+    browser.submit("/sign-in", name="ann", password="wrong")
+    console.write(SetTotp("ann", "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", 0, ()))
+    # Who has failed waits a little, which is of no matter here.
+    console.clock.now += 3600
+    assert browser.submit("/sign-in", name="ann", password=PASSWORD).url == "/sign-in/code"
+    browser.submit("/sign-in/code", code="000000")
+    console.as_person(ann).page("/")
 
 
 @pytest.mark.parametrize("line_format", ["text", "json"])

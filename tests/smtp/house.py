@@ -48,7 +48,7 @@ class House:
         self.clock = self.appliance.clock
         self.memory = Memory(1 << 20)
         parts = self.appliance.appliance
-        self.services = Services(parts.deliveries, parts.checks, parts.limiter)
+        self.services = Services(parts.deliveries, parts.checks, parts.limiter, parts.statistics, parts.mail_log)
         self.accounts = {address: self.appliance.create(address) for address in (ME, YOU, GREEN)}
 
     def connect(self, rules: Rules = RULES, *, tls: bool = False, address: str = "192.0.2.1") -> Dialog:

@@ -13,7 +13,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tempmaild.core.policy import Policy
-from tempmaild.store.audit import FIRST, AuditLog, AuditRow, Note, digest, verify
+from tempmaild.store.audit import FIRST, NOTHING_YET, AuditLog, AuditRow, Note, digest, verify
 from tempmaild.store.mailboxes import (
     AddCredential,
     AddDomain,
@@ -266,3 +266,22 @@ def test_any_row_that_is_moved_or_left_out_is_found(contents: list[_Content], da
     ]
     verified = verify(data.draw(st.sampled_from(changes))())
     assert (verified.rows, bool(verified.problem)) == (place, True)
+
+
+def test_rows_are_read_in_their_order_without_being_sorted(
+    sqlite_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handle, plans = sqlite_store.handle, list[str]()
+    rows = handle.rows
+
+    def explained(sql: str, *parameters: object) -> list[tuple[Any, ...]]:
+        plans.extend(str(row[3]) for row in rows(f"EXPLAIN QUERY PLAN {sql}", *parameters))
+        return []
+
+    monkeypatch.setattr(handle, "rows", explained)
+    log = AuditLog(handle)
+    assert [*log.rows(), *log.rows(NOW), *log.rows(NOW, "sign-in")] == []
+    log.verify()
+    log.verify_on(NOTHING_YET, 10)
+    assert set(plans) == {"SEARCH audit USING INTEGER PRIMARY KEY (rowid>?)"}
+    assert len(plans) == 5

@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tempmaild.errors import LastOwner, NoSuchInvitation, NoSuchPerson, NoSuchSession, PersonExists
+from tempmaild.log import get_log
 from tempmaild.store.audit import AuditLog
 from tempmaild.store.backup import RESTORED, FinishRestore
+from tempmaild.store.console_key import FactorLock
 from tempmaild.store.people import (
     Accept,
     AddPerson,
     ChangePerson,
     Factor,
     Invite,
+    LockTotp,
     PersonQueries,
     Proof,
     RemovePerson,
@@ -43,6 +46,8 @@ from tempmaild.store.sign_ins import (
 from tests.support import NOW
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tempmaild.core.person import Person, Role
     from tempmaild.store.transaction import Change
     from tests.store.house import Store
@@ -78,8 +83,13 @@ def audited(store: Store) -> list[tuple[str, str, str, dict[str, Any]]]:
 
 
 @pytest.fixture
-def people(store: Store) -> PersonQueries:
-    return PersonQueries(store.handle)
+def lock(tmp_path: Path) -> FactorLock:
+    return FactorLock(tmp_path / "admin.key", get_log("admin"))
+
+
+@pytest.fixture
+def people(store: Store, lock: FactorLock) -> PersonQueries:
+    return PersonQueries(store.handle, lock)
 
 
 def test_people_are_kept(store: Store, people: PersonQueries) -> None:
@@ -278,6 +288,23 @@ def test_a_second_factor(store: Store, people: PersonQueries) -> None:
     assert people.factor(ann.id) == Factor("", 0, 0, 0)
     assert people.recovery_codes(ann.id) == 0
     assert [row[1] for row in audited(store)][-2:] == ["recovery-codes", "totp-remove"]
+
+
+def test_a_second_factor_that_was_kept_in_clear_is_locked(
+    store: Store, people: PersonQueries, lock: FactorLock
+) -> None:
+    ann, bob, cy = add(store, "ann"), add(store, "bob"), add(store, "cy")
+    for person, kept in ((ann, "A" * 32), (bob, lock.lock(bob.id, "B" * 32))):
+        store.write(SetTotp(person.name, kept, 5, ()))
+    assert people.clear_secrets() == [(ann.id, "A" * 32)]
+    store.write(LockTotp(ann.id, "C" * 32, lock.lock(ann.id, "C" * 32)))
+    assert people.clear_secrets() == [(ann.id, "A" * 32)], "there is another one meanwhile"
+    store.write(LockTotp(ann.id, "A" * 32, lock.lock(ann.id, "A" * 32)))
+    assert people.clear_secrets() == []
+    for person, secret in ((ann, "A" * 32), (bob, "B" * 32), (cy, "")):
+        factor = people.factor(person.id)
+        assert factor is not None
+        assert factor.secret == secret
 
 
 def test_wrong_codes_end_a_session_that_waits_for_one(store: Store, people: PersonQueries) -> None:

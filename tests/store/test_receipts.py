@@ -13,6 +13,7 @@ from tempmaild.core.lifetime import Lifetime
 from tempmaild.errors import InvalidValue
 from tempmaild.store.audit import AuditLog
 from tempmaild.store.mailboxes import CreateMailbox, DestroyMailbox
+from tempmaild.store.receipts import KeptReceipt, ReceiptQueries
 from tempmaild.store.writer import commit
 from tests.store.house import CREDENTIAL
 from tests.store.test_audit import allow_anything
@@ -137,3 +138,56 @@ def test_a_receipt_of_a_row_that_was_changed_or_cut_off_is_not_confirmed(store: 
     assert log.verify().problem == ""
     with pytest.raises(InvalidValue, match="row 3 of the log is another"):
         log.confirm(receipt)
+
+
+# Looking through them
+
+
+def issue(store: Store, number: int) -> bytes:
+    """Destroy a mailbox; what its receipt is found by."""
+    lookup = bytes([number]) * 32
+    mailbox = make(store, f"box{number}@box.test", lookup)
+    store.write(DestroyMailbox(mailbox.id, 0, "owner"))
+    return lookup
+
+
+def test_receipts_are_listed_the_latest_first(store: Store) -> None:
+    expected = []
+    for number in (7, 9, 8, 1, 2):
+        store.now += number > 7  # two of them at the same time, twice
+        expected.append((store.now, issue(store, number)))
+    expected.sort(reverse=True)
+    queries = ReceiptQueries(store.handle)
+    for limit in (1, 2, 10):
+        found: list[KeptReceipt] = []
+        place = None
+        while page := queries.page(0, store.now + 1, place, limit):
+            found += page
+            place = page[-1].issued_at, page[-1].lookup
+        assert [(kept.issued_at, kept.lookup) for kept in found] == expected
+    assert [kept.text for kept in found] == [store.queries.receipt(lookup) for _, lookup in expected]
+
+
+def test_receipts_of_a_time(store: Store) -> None:
+    times = {}
+    for number in (1, 2, 3):
+        times[issue(store, number)] = store.now
+        store.now += 10
+    queries, second = ReceiptQueries(store.handle), store.now - 20
+    for since, before, count in (
+        (second, store.now, 2),
+        (0, second, 1),
+        (second, second + 1, 1),
+        (second + 1, second, 0),
+    ):
+        found = [kept.lookup for kept in queries.page(since, before, None, 10)]
+        assert sorted(found) == sorted(lookup for lookup, at in times.items() if since <= at < before)
+        assert len(found) == count
+
+
+def test_a_receipt_is_found_by_its_digest(store: Store) -> None:
+    lookup = issue(store, 5)
+    queries = ReceiptQueries(store.handle)
+    assert queries.kept(lookup) == KeptReceipt(lookup, str(store.queries.receipt(lookup)), store.now)
+    assert queries.kept(b"\x06" * 32) is None
+    assert queries.kept(b"") is None

@@ -41,7 +41,17 @@ _LABELS: Final = {
     "types": _l("types of content"),
     "threshold": _l("threshold"),
 }
-_PARSERS: Final[Mapping[str, Callable[[str], object]]] = {"extensions": parse_extension, "types": parse_media_type}
+_PARSERS: Final[Mapping[str, tuple[Callable[[str], object], Any]]] = {
+    "extensions": (
+        parse_extension,
+        _l("“%(word)s” is not the extension of a file name: write it without a dot, such as exe."),
+    ),
+    "types": (
+        parse_media_type,
+        _l("“%(word)s” is not a MIME type: write TYPE/SUBTYPE, such as application/pdf."),
+    ),
+}
+"""What reads a word of a list, and what is said of one that it cannot read."""
 
 
 class ListField(TextAreaField):
@@ -49,9 +59,9 @@ class ListField(TextAreaField):
 
     data: Any
 
-    def __init__(self, *args: Any, parse: Callable[[str], object], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, option: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._parse = parse
+        self._parse, self._wrong = _PARSERS[option]
 
     def _value(self) -> str:
         if self.raw_data:
@@ -61,11 +71,15 @@ class ListField(TextAreaField):
     def process_formdata(self, valuelist: list[str]) -> None:
         """Read what was typed."""
         words = valuelist[0].split() if valuelist else []
+        self.data = None
+        if words:
+            self.data = [] if words == [_NONE] else [self._read(word) for word in words]
+
+    def _read(self, word: str) -> object:
         try:
-            self.data = None if not words else [] if words == [_NONE] else [self._parse(word) for word in words]
-        except ValueError as error:
-            self.data = None
-            raise ValidationError(str(error)) from None
+            return self._parse(word)
+        except ValueError:
+            raise ValidationError(str(self._wrong) % {"word": word}) from None
 
 
 class ChecksForm(EditForm):
@@ -109,7 +123,7 @@ class ChecksForm(EditForm):
         """Give each check with what it is about and its usual fields: whether it is made, and what is done then."""
         for check in msgspec.structs.fields(Checking):
             usual = [self[f"{check.name}_{option}"] for option in ("enabled", "action", "failing")]
-            yield check.name, (_section(check.name).__doc__ or "").strip(), usual
+            yield check.name, str(_((_section(check.name).__doc__ or "").strip())), usual
 
     def more(self) -> Iterator[Field]:
         """Give the fields that only single checks have."""
@@ -145,13 +159,14 @@ def _shown(as_set: object) -> str:
 
 
 def _field(check: str, option: str) -> Field:
-    description = _section(check).model_fields[option].description
+    # What the settings say of it; extract_texts.py has it in the catalogues.
+    description = _l(_section(check).model_fields[option].description)
     if option == "threshold":
         bounds = [Optional(), NumberRange(-1000, 1000)]
         return FloatField(_label(check, option), bounds, description=description)
     if option in _PARSERS:
         more = _l("%(about)s Empty: as in the settings; the word none: nothing.", about=description)
-        return ListField(_label(check, option), [Length(max=50_000)], description=more, parse=_PARSERS[option])
+        return ListField(_label(check, option), [Length(max=50_000)], description=more, option=option)
     return SelectField(_label(check, option), choices=[], description=description)
 
 

@@ -16,7 +16,7 @@ from tempmaild.core.policy import Policy
 from tempmaild.settings.values import parse_size, size_text
 from tempmaild_admin.forms import EditForm
 from tempmaild_admin.forms.fields import SpanField
-from tempmaild_admin.forms.problems import show_problem
+from tempmaild_admin.forms.problems import reason_of, show_problem
 
 if TYPE_CHECKING:
     from tempmaild.core.mailbox import Domain
@@ -267,7 +267,7 @@ class SettingsForm(EditForm):
     def show_problem(self, error: InvalidValue) -> None:
         """Put what is wrong beside its field; that of a preset beside the choice."""
         if error.field in _LIFETIME_FIELDS and self.lifetime.data != OWN:
-            self.lifetime.errors = [*self.lifetime.errors, error.reason]
+            self.lifetime.errors = [*self.lifetime.errors, reason_of(error)]
         else:
             show_problem(self, error)
 

@@ -14,7 +14,7 @@ from tempmaild.core.limit import Ban
 from tempmaild.core.list_file import ban_of_line, line_of_ban
 from tempmaild.errors import InvalidValue, NoSuchBan
 from tempmaild_admin.forms.bans import BanForm, ImportForm
-from tempmaild_admin.forms.problems import show_problem
+from tempmaild_admin.forms.problems import reason_of, show_problem
 from tempmaild_admin.guard import needs
 from tempmaild_admin.services import appliance, call
 
@@ -40,7 +40,7 @@ def index() -> str:
         try:
             found = call(appliance().bans.about(address))
         except InvalidValue as error:
-            problem = error.reason
+            problem = reason_of(error)
     else:
         found = call(appliance().bans.page(after, _PAGE + 1))
     return render_template(
@@ -85,7 +85,7 @@ def import_list() -> ResponseReturnValue:
         try:
             count = call(appliance().bans.add_all(form.entries(partial(ban_of_line, usual=usual)), current_user.name))
         except InvalidValue as error:
-            show_problem(form, InvalidValue("seconds", error.reason) if error.field == "until" else error)
+            show_problem(form, error.about("seconds") if error.field == "until" else error)
         else:
             flash(ngettext("%(num)s network is turned away.", "%(num)s networks are turned away.", count), "success")
             return redirect(url_for("bans.index"))

@@ -160,7 +160,7 @@ def _lines() -> Iterator[str]:
 def _show(form: RuleForm | ChangeForm | TryForm, error: InvalidValue) -> None:
     """Put what is wrong beside its field, which has another name here."""
     fields = {"network": "subject", "until": "seconds", "address": "client"}
-    show_problem(form, InvalidValue(fields.get(error.field, error.field), error.reason))
+    show_problem(form, error.about(fields.get(error.field, error.field)))
 
 
 def _given(name: str) -> str:

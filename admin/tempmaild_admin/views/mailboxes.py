@@ -29,7 +29,7 @@ from tempmaild.service.mailbox_list import Search
 from tempmaild.store.mailbox_list import ORDERS
 from tempmaild_admin.forms import ConfirmForm
 from tempmaild_admin.forms.mailboxes import OWN, CreateForm, DestroyForm, ExtendForm, SearchForm
-from tempmaild_admin.forms.problems import show_problem
+from tempmaild_admin.forms.problems import reason_of, show_problem
 from tempmaild_admin.guard import needs
 from tempmaild_admin.services import appliance, call, services
 from tempmaild_admin.stale import is_unchanged
@@ -105,7 +105,7 @@ def create() -> ResponseReturnValue:
             if form.lifetime.data == OWN:
                 show_problem(form, error)
             else:
-                form.lifetime.errors = [*form.lifetime.errors, error.reason]
+                form.lifetime.errors = [*form.lifetime.errors, reason_of(error)]
         except (AddressReserved, AddressTaken, DomainDisabled, InvalidAddress, NoSuchDomain) as error:
             form.address.errors = [*form.address.errors, _refusal(error, wish[0])]
         else:

@@ -13,7 +13,7 @@ from tempmaild.core.lifetime import PRESETS
 from tempmaild.core.schedule import Report, Schedule
 from tempmaild.errors import InvalidAddress, InvalidValue, NameTaken, NoSuchDomain, NoSuchSchedule
 from tempmaild_admin.forms import ConfirmForm
-from tempmaild_admin.forms.problems import show_problem
+from tempmaild_admin.forms.problems import reason_of, show_problem
 from tempmaild_admin.forms.schedules import ScheduleForm, timing_of
 from tempmaild_admin.guard import needs
 from tempmaild_admin.presentation import exact, moment
@@ -71,7 +71,7 @@ def next_runs() -> ResponseReturnValue:
         timing = timing_of(given.get("trigger", ""), given.get("cron", "")[:200], given.get("every", "")[:200])
         old = call(appliance().schedules.get(given["name"])) if given.get("name") else None
     except InvalidValue as error:
-        return {"error": error.reason, "runs": []}
+        return {"error": reason_of(error), "runs": []}
     except NoSuchSchedule:
         old = None
     runs = [{"text": exact(at), "away": moment(at).striptags()} for at in _coming(timing, old)]
