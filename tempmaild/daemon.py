@@ -189,6 +189,8 @@ class Daemon:
             log.configure(settings.log.level, settings.log.format)
             if (_addresses(settings), settings.metrics) != (_addresses(self._settings), self._settings.metrics):
                 self._log.warning("restart-needed", because="the addresses to listen on have changed")
+            if settings.reading != self._settings.reading:
+                self._log.warning("restart-needed", because="reading.processes has changed")
             if settings.checks.enabled != self._settings.checks.enabled:
                 self._log.warning("restart-needed", because="checks.enabled has changed")
             self._settings = settings

@@ -7,7 +7,7 @@ senders="curl libnet-ssleay-perl msmtp postfix swaks" # swaks needs that for TLS
 readers="fdm fetchmail getmail6 imapfilter isync libsasl2-modules mpop mutt offlineimap3 thunderbird"
 # Debian's Python leaves out its own test messages.
 messages=""
-python3 -c "import test.test_email" 2>/dev/null || messages="libpython3.11-testsuite"
+.venv/bin/python -c "import test.test_email" 2>/dev/null || messages="libpython3.11-testsuite"
 spam_filters="rspamd spamassassin spamd"
 checkers="clamav-daemon clamav-milter opendkim postfix-policyd-spf-python unbound"
 operating="fail2ban nginx-light systemd"

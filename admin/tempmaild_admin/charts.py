@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
 _WIDTH, _HEIGHT = 600, 240
+_LEAST = 1e-9
+"""What is less than that of a unit is as good as nothing."""
 _LEFT, _RIGHT, _TOP, _BOTTOM = 88, 22, 14, 34
 """What the labels need on each side; the left one takes seven characters at the size that phones get."""
 _PLOT_WIDTH, _PLOT_HEIGHT = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
@@ -151,7 +153,7 @@ class Chart:
 
 def ticks_to(highest: float, unit: float = 1.0, *, whole: bool = False) -> list[float]:
     """Give round multiples of the unit for lines from 0 to nothing below `highest`."""
-    wanted = highest / unit / _FEWEST_LINES if highest > 0 else 1.0
+    wanted = max(highest / unit / _FEWEST_LINES, _LEAST) if highest > 0 else 1.0
     power = 10.0 ** math.floor(math.log10(wanted))
     distance = max(nice * power for nice in _NICE if nice * power <= wanted * (1 + 1e-9))
     if whole:

@@ -5,7 +5,8 @@ first empty line. A line in it that is neither a field nor the continuation of o
 Dovecot does: a stray mbox "From " line must not turn the rest of the header into text.
 
 The patterns here and in the modules beside it use possessive quantifiers: they never try a text twice, so that their
-time is linear in its length.
+time is linear in its length. Debian's Python 3.11.2 does not always give up a group that is repeated so where it has
+to (python/cpython#106052): only groups that cannot fail behind their first repetition are.
 """
 
 import re
@@ -13,11 +14,11 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 _FIELD = re.compile(
-    rb"(?:([!-9;-~]++)[ \t]*+:)?+"  # the name; white space before the colon is RFC 5322 §4.5
+    rb"(?:([!-9;-~]++)[ \t]*+:)?"  # the name; white space before the colon is RFC 5322 §4.5
     rb"([^\n]*+(?:\n[ \t][^\n]*+)*+)"  # the value with its continuation lines, RFC 5322 §2.2.3
     rb"\n?"
 )
-_TEXT = re.compile(rb"((?:([!-9;-~]++)[ \t]*+:)?+[^\n]*+(?:\n[ \t][^\n]*+)*+\n?)")
+_TEXT = re.compile(rb"((?:([!-9;-~]++)[ \t]*+:)?[^\n]*+(?:\n[ \t][^\n]*+)*+\n?)")
 _EMPTY_LINES = frozenset({b"", b"\n", b"\r\n", b"\r"})
 _QUOTE_OR_COMMENT = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|\(', re.DOTALL)
 _PARENTHESIS = re.compile(rb"\\.|[()]", re.DOTALL)

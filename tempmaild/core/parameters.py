@@ -14,7 +14,7 @@ _PARAMETER = re.compile(
     rb'(?<![^\s;])([^\s;="]++)\s*+=\s*+'
     rb'(?:"([^"\\]*+(?:\\.[^"\\]*+)*+)'
     # Broken senders leave a file name with spaces unquoted, and others forget the semicolon: words go on until a "=".
-    rb'|([^\s;"]*+(?:[ \t]++[^\s;="]++(?!["=]))*+))',
+    rb'|([^\s;"]*+(?:[ \t]++[^\s;="]++(?!["=])){0,100}))',
     re.DOTALL,
 )
 

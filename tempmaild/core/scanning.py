@@ -42,14 +42,15 @@ _MULTIPARTS: Final = 5
 _SPECIAL: Final = frozenset({b"content-type", b"content-transfer-encoding", b"content-disposition"})
 # A value as everybody writes it: no comments, no backslashes, nothing in several pieces, no odd quotation marks.
 _PLAIN_VALUE = re.compile(
-    rb"""\s*+[\w.+-]++(?:/[\w.+-]++)?+(?:\s*+;\s*+[\w*-]++=(?:"[^"\\()\r\n]*+"|[^\s"\\();]++))*+\s*+"""
+    rb"""\s*+[\w.+-]++(?:/[\w.+-]++)?(?:\s*+;\s*+[\w*-]++=(?:"[^"\\()\r\n]*+"|[^\s"\\();]++)){0,100}\s*+"""
 )
 _BOUNDARY = re.compile(rb"[\w'+,./:=?-]++(?<!-)")
 _ANY_BOUNDARY = re.compile(rb"""boundary[*0]*+\s*+=\s*+(?:"([^"\\\r\n]++)|([^\s;"]++))""", re.IGNORECASE)
 _MAX_BOUNDARIES: Final = 4
-_BASE64 = re.compile(rb"(?:[A-Za-z0-9+/]{4,76}+\r\n)*+[A-Za-z0-9+/]{0,76}+={0,2}+(?:\r\n)*+")
-# Not with blanks within a line: those are words.
-_LIKE_BASE64 = re.compile(rb"\s*+(?:[A-Za-z0-9+/]++[ \t]*+(?:\r?\n\s*+|\Z|(?==)))++=?\s*+=?\s*+")
+_AFTER_LINES_OF_BASE64 = re.compile(rb"\n(?![A-Za-z0-9+/]{4,76}+\r\n)")
+_LAST_BASE64 = re.compile(rb"\n[A-Za-z0-9+/]{0,76}+={0,2}+(?:\r\n)*+")
+# Blanks within a line are between words.
+_UNLIKE_BASE64 = re.compile(rb"[^A-Za-z0-9+/=\s]|[A-Za-z0-9+/][ \t]++[A-Za-z0-9+/]|=\s*+(?:[^=\s]|=\s*+\S)")
 _LEAST_BASE64: Final = 24
 """Octets that are more than a word of a text."""
 # Beginnings of lines that mean something to ClamAV wherever they are: delimiters (also after a comment), MIME fields,
@@ -262,10 +263,12 @@ def _is_seen(raw: bytes, part: Part) -> bool:
 
 
 def _is_base64(raw: bytes, part: Part) -> bool:
-    return _BASE64.fullmatch(raw, part.body, part.end) is not None
+    # The line end before it is that of the header.
+    behind = _AFTER_LINES_OF_BASE64.search(raw, part.body - 1, part.end) if part.body else None
+    return behind is not None and _LAST_BASE64.fullmatch(raw, behind.start(), part.end) is not None
 
 
 def _is_like_base64(raw: bytes, part: Part) -> bool:
     """Whether clients may take it for base64 that is not announced."""
     long_enough = part.end - part.body >= _LEAST_BASE64
-    return long_enough and _LIKE_BASE64.fullmatch(raw, part.body, part.end) is not None
+    return long_enough and _UNLIKE_BASE64.search(raw, part.body, part.end) is None

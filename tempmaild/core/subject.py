@@ -12,8 +12,8 @@ LONGEST: Final = 4096
 
 _BLANKS = re.compile(r"[ \t]+")
 # RFC 5256 §5: subj-blob, subj-refwd, subj-fwd-hdr. Blanks are single spaces by then.
-_BLOBS = re.compile(r"(?:\[[^\[\]]*+\] ?+)*+")
-_REPLY = re.compile(r"(?:re|fwd?+) ?+(?:\[[^\[\]]*+\] ?+)?+:", re.IGNORECASE | re.ASCII)
+_BLOBS = re.compile(r"(?:\[[^\[\]]*+\] ?+)*")
+_REPLY = re.compile(r"(?:re|fwd?+) ?+(?:\[[^\[\]]*+\] ?+)?:", re.IGNORECASE | re.ASCII)
 _FORWARDED: Final = "[fwd:"
 _TRAILER: Final = "(fwd)"
 

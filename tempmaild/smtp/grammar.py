@@ -17,7 +17,7 @@ _LABEL = r"[A-Za-z0-9_\u0080-\U0010FFFF](?:[A-Za-z0-9_\-\u0080-\U0010FFFF]*[A-Za
 _DOMAIN = rf"{_LABEL}(?:\.{_LABEL})*\.?"
 _LITERAL = r"\[[\x21-\x5a\x5e-\x7e]+\]"
 # The source route is "deprecated, and MUST be ignored" (§4.1.1.3, appendix C).
-_BRACKETS = re.compile(rb'<(?:[^<>"]++|"(?:[^"\\]|\\.)*+")*+>')
+_BRACKETS = re.compile(rb'<(?:[^<>"]++|"[^"\\]*+(?:\\.[^"\\]*+)*+")*>')
 _PATH = re.compile(
     rf"<(?:@{_DOMAIN}(?:,@{_DOMAIN})*:)?(?P<local>{_DOT_STRING}|{_QUOTED})@(?P<domain>{_DOMAIN}|{_LITERAL})>"
 )
