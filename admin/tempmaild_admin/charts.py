@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
 _WIDTH, _HEIGHT = 600, 240
-_LEAST = 1e-9
-"""What is less than that of a unit is as good as nothing."""
 _LEFT, _RIGHT, _TOP, _BOTTOM = 88, 22, 14, 34
 """What the labels need on each side; the left one takes seven characters at the size that phones get."""
 _PLOT_WIDTH, _PLOT_HEIGHT = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
 _FLOOR = _TOP + _PLOT_HEIGHT
+_NEXT_TO_NOTHING = 1e-9
+"""Of a unit; less than that has no scale."""
 _FEWEST_LINES = 3
 """That cross the picture above its floor; there may be nearly twice as many."""
 _NICE = (1.0, 2.0, 2.5, 5.0, 10.0)
@@ -153,7 +153,7 @@ class Chart:
 
 def ticks_to(highest: float, unit: float = 1.0, *, whole: bool = False) -> list[float]:
     """Give round multiples of the unit for lines from 0 to nothing below `highest`."""
-    wanted = max(highest / unit / _FEWEST_LINES, _LEAST) if highest > 0 else 1.0
+    wanted = max(highest / unit / _FEWEST_LINES, _NEXT_TO_NOTHING) if highest > 0 else 1.0
     power = 10.0 ** math.floor(math.log10(wanted))
     distance = max(nice * power for nice in _NICE if nice * power <= wanted * (1 + 1e-9))
     if whole:
