@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
 from pathlib import Path
@@ -23,6 +24,16 @@ def needs(program: str) -> str:
     if path is None:
         missing(f"{program} is not installed (as root: tests/packages.sh test)")
     return path
+
+
+def messages_of_python() -> list[Path]:
+    """Give the files of Python's own test messages, which Debian has in a package of its own."""
+    try:
+        test_email = importlib.import_module("test.test_email")
+    except ImportError:
+        missing("libpython3.11-testsuite is not installed (as root: tests/packages.sh test)")
+    messages = sorted((Path(str(test_email.__file__)).parent / "data").glob("*.txt"))
+    return messages or missing("this Python comes without its test messages")
 
 
 def missing(what: str) -> NoReturn:

@@ -1,7 +1,5 @@
 """RFC 2046 §5, RFC 9051 §6.4.5: the part tree, section numbers, header selection."""
 
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,6 +15,7 @@ from tempmaild.core.mime import (
     section,
     select_fields,
 )
+from tests.needs import messages_of_python
 
 from .messages import NAMES, check_offsets, load, message, mutations, outline, walk
 
@@ -447,11 +446,7 @@ def test_mutations(name: str) -> None:
 
 
 def test_messages_of_python() -> None:
-    folder = Path(pytest.importorskip("test.test_email").__file__).parent / "data"
-    messages = sorted(folder.glob("*.txt"))
-    if not messages:
-        pytest.skip("this Python comes without its test messages")
-    for path in messages:
+    for path in messages_of_python():
         raw = path.read_bytes()
         root, _ = parse(raw)
         check_offsets(raw, root)

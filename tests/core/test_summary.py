@@ -1,7 +1,5 @@
 """What is stored of a message: made from any octets, and read back as it was."""
 
-from pathlib import Path
-
 import msgspec
 import pytest
 from hypothesis import given
@@ -10,6 +8,7 @@ from hypothesis import strategies as st
 from tempmaild.core.envelope import Address
 from tempmaild.core.summary import Summary, decode, encode, summarise
 from tempmaild.core.verdict import Finding
+from tests.needs import messages_of_python
 
 from .messages import NAMES, check_offsets, load, message, mutations
 
@@ -133,11 +132,7 @@ def test_mutations(name: str) -> None:
 
 
 def test_messages_of_python() -> None:
-    folder = Path(pytest.importorskip("test.test_email").__file__).parent / "data"
-    messages = sorted(folder.glob("*.txt"))
-    if not messages:
-        pytest.skip("this Python comes without its test messages")
-    for path in messages:
+    for path in messages_of_python():
         check(path.read_bytes())
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import pytest
-
 from tempmaild.core.lines import with_crlf
+from tests.needs import messages_of_python
 
 CORPUS = "TESTS_CORPUS"
 """The environment variable that may name a folder with more messages."""
@@ -165,8 +164,7 @@ COMPOSED = {
 
 def load_messages() -> dict[str, bytes]:
     """Give the messages by name; their lines end with CRLF, as they would come in."""
-    python = Path(pytest.importorskip("test.test_email").__file__).parent / "data"
-    paths = [*_OURS.glob("*.eml"), *python.glob("*.txt")]
+    paths = [*_OURS.glob("*.eml"), *messages_of_python()]
     if folder := os.environ.get(CORPUS):
         paths += [path for path in Path(folder).rglob("*") if path.is_file() and path.suffix != ".md"]
     found = {path.name: path.read_bytes() for path in sorted(paths)}
