@@ -50,7 +50,10 @@ def texts(raw: bytes, start: int, end: int) -> list[tuple[bytes, bytes]]:
 
     The text is as sent, with its line end. No empty line is within the header, only at its end.
     """
-    return [pair for pair in _TEXT.findall(raw, start, end) if pair[0] not in _EMPTY_LINES]
+    pairs: list[tuple[bytes, bytes]] = _TEXT.findall(raw, start, end)
+    while pairs and pairs[-1][0] in _EMPTY_LINES:
+        pairs.pop()
+    return pairs
 
 
 def first_values(raw: bytes, start: int, end: int) -> dict[bytes, bytes]:

@@ -157,14 +157,19 @@ COMPOSED = {
     "empty-values": "From:\nTo: \nSubject:\nDate:\nMessage-ID:\nContent-Type:\nContent-Transfer-Encoding:\n\n",
     "broken-lists": "From: <a@example.org\nTo: b@example.org,, ;c@example.org\nCc: @\nSubject: lists\n\nHello.\n",
     "ascii": "From: a@example.org\nContent-Type: text/plain; charset=US-ASCII\nSubject: ascii\n\nHello.\n",
+    "zone-without-space": "Date: 01 Jan 2001 00:01+0000\nFrom: arthur@example.org\nSubject: zone\n\nHello.\n",
     "no-body": "From: a@example.org\nSubject: no body\n\n",
     "old-date": "From: a@example.org\nDate: Tue, 1 Jul 03 10:52:37 +0200 (MESZ)\nSubject: old\n\nHello.\n",
 }
 
 
+_LATER = {"msg_47.txt"}
+
+
 def load_messages() -> dict[str, bytes]:
     """Give the messages by name; their lines end with CRLF, as they would come in."""
-    paths = [*_OURS.glob("*.eml"), *messages_of_python()]
+    # Those that every 3.11 has, so that differences can be explained by name.
+    paths = [*_OURS.glob("*.eml"), *(path for path in messages_of_python() if path.name not in _LATER)]
     if folder := os.environ.get(CORPUS):
         paths += [path for path in Path(folder).rglob("*") if path.is_file() and path.suffix != ".md"]
     found = {path.name: path.read_bytes() for path in sorted(paths)}

@@ -67,7 +67,7 @@ SEARCHES_IN_UTF_8 = [
 ]
 
 
-_NO_SPACE = "msg_47.txt"
+_NO_SPACE = "zone-without-space"
 """A message with `Date: 01 Jan 2001 00:01+0000`."""
 
 
