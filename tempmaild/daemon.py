@@ -151,6 +151,8 @@ class Daemon:
         await self._reading.start(self._listeners.hand_over(READING) if self._settings.reading.processes else ())
         if not (self._checks and self._settings.clamav.address):
             self._log.warning("mail-is-not-scanned", remedy="set clamav.address")
+        # At the start nothing checked mail yet.
+        await self._gauges.put_away()
         await self._watching.begin()
         self._notifier.ready()
         self._log.info("started", pid=os.getpid())

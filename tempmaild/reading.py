@@ -148,7 +148,7 @@ class Reading:
         self._listeners = Listeners(reactor, self._log)
         offered = services(settings, self._appliance, self._bounds)
         for descriptor, name in enumerate(begin.services, FIRST_GIVEN + 1):
-            self._listeners.adopt(offered[name], [descriptor])
+            self._listeners.share(offered[name], descriptor)
         statistics, statistics_log = self._appliance.statistics, log.get_log("statistics")
         gauges = Gauges(reactor, statistics, f"reading-{begin.number}", [self._listeners.gauges])
         self._jobs = (

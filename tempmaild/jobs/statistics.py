@@ -40,7 +40,7 @@ class StatisticsJob:
         self._log = log
         self._every = every
         self._at_start = at_start
-        self._loop = LoopingCall(lambda: Deferred.fromCoroutine(self._flush()))
+        self._loop = LoopingCall(lambda: Deferred.fromCoroutine(self.put_away()))
         self._loop.clock = reactor
 
     def start(self) -> None:
@@ -52,9 +52,10 @@ class StatisticsJob:
         self._loop.stop()
         await self._ended
         if not self._at_start:
-            await self._flush()
+            await self.put_away()
 
-    async def _flush(self) -> None:
+    async def put_away(self) -> None:
+        """Put away what there is now."""
         try:
             await self._statistics.flush()
         except TempmaildError as error:

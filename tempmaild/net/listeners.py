@@ -60,13 +60,21 @@ class Listeners:
             self._add(service, str(address), partial(self._open, address))
 
     def adopt(self, service: Service, descriptors: Iterable[int]) -> None:
-        """Offer a service on sockets that somebody else has opened.
+        """Offer a service on sockets that systemd has opened.
 
         Raises:
             CannotListen: one of them is no such socket.
         """
         for descriptor in descriptors:
             self._add(service, f"fd:{descriptor}", partial(self._adopt, descriptor))
+
+    def share(self, service: Service, descriptor: int) -> None:
+        """Offer a service on a socket on which another process of ours listens, which has told of it.
+
+        Raises:
+            CannotListen: it is no such socket.
+        """
+        self._add(service, f"fd:{descriptor}", partial(self._adopt, descriptor), told=True)
 
     def hand_over(self, names: Collection[str]) -> list[tuple[str, int]]:
         """Leave to other processes who connects to these services; the sockets, by the names of their services."""
@@ -121,7 +129,9 @@ class Listeners:
             gauges[f"sessions/{connections.service.name}"] += len(connections.open)
         return dict(gauges)
 
-    def _add(self, service: Service, where: str, listen: Callable[[Connections], IListeningPort]) -> None:
+    def _add(
+        self, service: Service, where: str, listen: Callable[[Connections], IListeningPort], *, told: bool = False
+    ) -> None:
         if service.implicit_tls and service.certificate is None:
             raise CannotListen(f"{service.name} needs a certificate")
         connections = Connections(service, self._reactor.callLater)
@@ -131,7 +141,8 @@ class Listeners:
             raise CannotListen(f"{service.name} cannot listen on {where}: {error}") from error
         self._ports.append(port)
         self._connections.append(connections)
-        self._log.info("listening", service=service.name, address=where, tls=service.implicit_tls)
+        if not told:
+            self._log.info("listening", service=service.name, address=where, tls=service.implicit_tls)
 
     def _open(self, address: Address, factory: Connections) -> IListeningPort:
         if isinstance(address, UnixAddress):
