@@ -20,6 +20,7 @@ from tempmaild.imap.replies import BAD, DAMAGED, DONE_BUT_SOME_GONE, SOME_GONE, 
 from tempmaild.imap.sections import UnknownEncoding
 from tempmaild.imap.sequence import write_set
 from tempmaild.imap.uploads import check_flags, target_folder
+from tempmaild.net.conversation import Pause
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from tempmaild.imap.view import View
     from tempmaild.store.messages import FlagResult
 
+_LARGE = 1 << 18
+"""Octets of a message; to look through more takes milliseconds, after which others have their turn."""
 _BATCH = 100
 _STORED_AT_ONCE = 2000
 _SHORT_REQUEST = 100
@@ -207,8 +210,11 @@ async def fetch_some(s: Dialogue, request: FetchRequest, indices: Sequence[int])
             undecoded += 1
             continue
         await _send_response(s, request_seen if uid in seen_now else request, message)
+        is_large = len(message.content or b"") > _LARGE
         message.drop_content()
         sent.append(uid)
+        if is_large:
+            await Pause(0)
     if request.sets_seen and not view.read_only:
         # Not before it is sent: what ends with its reading would be gone already.
         await s.inbox.note_read(folder_id, sent)

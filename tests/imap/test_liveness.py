@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tempmaild.offering import settle
 from tests.imap.house import NESTED, OTHER, PLAIN, House
 from tests.imap.watchdog import Watchdog
 
@@ -51,10 +52,11 @@ def rooms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     dialog.send(b"d UID STORE 1:* +FLAGS.SILENT (\\Deleted)\r\ne EXPUNGE\r\n")
     dialog.send(b"f CREATE Most\r\ng EXAMINE Many\r\n" + b"h UID COPY 1:* Most\r\n" * (MOST_MESSAGES // MANY))
     house.deliver(*HOSTILE)
-    # What this test itself has made is not what sessions have to be measured by.
-    gc.collect()
-    gc.freeze()
+    # As in the daemon, and what this test itself has made is not what sessions have to be measured by.
+    thresholds = gc.get_threshold()
+    settle()
     yield house
+    gc.set_threshold(*thresholds)
     gc.unfreeze()
     house.appliance.close()
 
