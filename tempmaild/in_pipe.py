@@ -7,18 +7,52 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.protocol import ProcessProtocol
 
 from tempmaild.frames import Frames, to_frame
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from twisted.python.failure import Failure
 
 FIRST_GIVEN = 3
 """The first descriptor that a process is given beside standard input, output and error."""
 _PIPE_OCTETS = 1 << 20
+
+
+class Tickets:
+    """Those who wait for answers, by the numbers under which these come."""
+
+    def __init__(self) -> None:
+        self._last = 0
+        self._waiting: dict[int, Deferred[Any]] = {}
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def draw(self) -> tuple[int, Deferred[Any]]:
+        """Give a number, and what fires with the answer to it."""
+        self._last += 1
+        answer: Deferred[Any] = Deferred()
+        self._waiting[self._last] = answer
+        return self._last, answer
+
+    def answer(self, answers: Iterable[tuple[int, Any]]) -> None:
+        """Tell those whose answers are there; an exception is a failure."""
+        for number, result in answers:
+            waiting = self._waiting.pop(number)
+            if isinstance(result, Exception):
+                waiting.errback(result)
+            else:
+                waiting.callback(result)
+
+    def fail(self, error: Callable[[], Exception]) -> None:
+        """Tell all that there will be no answer, each by an error of its own."""
+        waiting, self._waiting = self._waiting, {}
+        for each in waiting.values():
+            each.errback(error())
 
 
 class Companion(ProcessProtocol):

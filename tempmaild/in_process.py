@@ -9,7 +9,7 @@ import msgspec
 from twisted.internet.defer import Deferred
 
 from tempmaild.errors import StoreFailed
-from tempmaild.in_pipe import Companion
+from tempmaild.in_pipe import Companion, Tickets
 from tempmaild.store.writer import CONFIGURATION, Pending, Submission
 
 if TYPE_CHECKING:
@@ -47,8 +47,7 @@ class WriterProcess:
         self._log = log
         self._process: Companion | None = None
         self._stopped: Deferred[None] | None = None
-        self._tickets = 0
-        self._unanswered: dict[int, Deferred[Any]] = {}
+        self._tickets = Tickets()
         self._waiting: list[Pending] = []
 
     def start(self) -> None:
@@ -60,7 +59,7 @@ class WriterProcess:
     @property
     def waiting(self) -> int:
         """How many changes are not committed yet."""
-        return len(self._unanswered)
+        return len(self._tickets)
 
     def submit(self, change: Change[Any]) -> Deferred[Any]:
         """Have a change committed with the next group; fires with its result after the commit."""
@@ -69,11 +68,9 @@ class WriterProcess:
         if not self._waiting:
             # What this turn of the reactor brings is handed over together: one write, one commit.
             self._reactor.callLater(0, self._hand_over)
-        self._tickets += 1
-        deferred: Deferred[Any] = Deferred()
-        self._unanswered[self._tickets] = deferred
-        self._waiting.append(Pending(self._tickets, change))
-        return deferred
+        ticket, committed = self._tickets.draw()
+        self._waiting.append(Pending(ticket, change))
+        return committed
 
     def stop(self) -> Deferred[None]:
         """Commit what waits, and end the process."""
@@ -92,21 +89,14 @@ class WriterProcess:
 
     def committed(self, committed: Committed) -> None:
         """Tell those whose changes are on the disk."""
-        for ticket, result in committed.answers:
-            deferred = self._unanswered.pop(ticket)
-            if isinstance(result, Exception):
-                deferred.errback(result)
-            else:
-                deferred.callback(result)
+        self._tickets.answer(committed.answers)
         self._touched(committed.touched)
 
     def ended(self, reason: object) -> None:
         """Fail what will not be answered; nobody was told that it is stored."""
         self._process = None
         self._waiting = []
-        unanswered, self._unanswered = self._unanswered, {}
-        for deferred in unanswered.values():
-            deferred.errback(StoreFailed("the writer has died"))
+        self._tickets.fail(lambda: StoreFailed("the writer has died"))
         if self._stopped is None:
             self._log.error("writer-died", reason=reason)
             self._reactor.callLater(_RESTART_AFTER, self._start_again)

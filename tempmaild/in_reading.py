@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
 
@@ -12,7 +12,7 @@ from tempmaild.in_pipe import Companion
 from tempmaild.shared import folder_column
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from tempmaild.log import Log
     from tempmaild.service.meter import Claim, Counter
@@ -226,24 +226,18 @@ class ReadingProcess:
             return
         companion = self._companion
         for ticket, change in said.changes:
-            self._answer(companion, ticket, self._submit(change))
+            self._answer(companion, ticket, maybeDeferred(self._centre.submit, change))
         for ticket, claims in said.claims:
-            self._answer(companion, ticket, self._count(claims))
+            self._answer(companion, ticket, maybeDeferred(self._centre.counter.count, claims))
 
-    async def _submit(self, change: Change[Any]) -> Any:
-        return await self._centre.submit(change)
-
-    async def _count(self, claims: Sequence[Claim]) -> list[int]:
-        return await self._centre.counter.count(claims)
-
-    def _answer(self, asking: Companion | None, ticket: int, work: Coroutine[Any, Any, Any]) -> None:
+    def _answer(self, asking: Companion | None, ticket: int, work: Deferred[Any]) -> None:
         def answer(result: Any) -> None:
             # Another process may have come in its place, which has other tickets.
             if self._companion is asking:
                 self._answers.append((ticket, result.value if isinstance(result, Failure) else result))
                 self._tell()
 
-        Deferred.fromCoroutine(work).addBoth(answer)
+        work.addBoth(answer)
 
     def _tell(self) -> None:
         """Tell it all of what this turn of the reactor brings together."""

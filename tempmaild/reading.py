@@ -11,7 +11,7 @@ import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.protocol import Protocol
 from twisted.internet.stdio import StandardIO
 from twisted.internet.task import LoopingCall
@@ -20,7 +20,7 @@ from tempmaild import log
 from tempmaild.appliance import open_appliance
 from tempmaild.errors import StoreFailed
 from tempmaild.frames import Frames, to_frame
-from tempmaild.in_pipe import FIRST_GIVEN
+from tempmaild.in_pipe import FIRST_GIVEN, Tickets
 from tempmaild.in_reading import Asked, Begin, Here, Reload, Stop, Told
 from tempmaild.in_thread import ReactorAccess
 from tempmaild.jobs.gauges import Gauges
@@ -61,24 +61,21 @@ class DaemonPipe(Protocol):
         self._reactor = reactor
         self._frames = frames
         self._take = take
-        self._tickets = 0
-        self._unanswered: dict[int, Deferred[Any]] = {}
+        self._tickets = Tickets()
         self._asking = Asked([], [])
         self.reloads = 0
 
     @property
     def waiting(self) -> int:
         """How much has not been answered yet."""
-        return len(self._unanswered)
+        return len(self._tickets)
 
     def start(self) -> None:
         """Be there: it has been since the process was started."""
 
     def stop(self) -> Deferred[None]:
         """Come back when all is answered: nobody asks any more."""
-        done: Deferred[None] = Deferred()
-        done.callback(None)
-        return done
+        return succeed(None)
 
     def submit(self, change: Change[Any]) -> Deferred[Any]:
         """Have a change committed; fires with its result after the commit."""
@@ -99,12 +96,8 @@ class DaemonPipe(Protocol):
     def dataReceived(self, data: bytes) -> None:  # noqa: N802 - the name that Twisted calls
         """Take what the daemon says."""
         for said in self._frames.feed(data):
-            for ticket, result in said.answers if isinstance(said, Told) else ():
-                answer = self._unanswered.pop(ticket)
-                if isinstance(result, Exception):
-                    answer.errback(result)
-                else:
-                    answer.callback(result)
+            if isinstance(said, Told):
+                self._tickets.answer(said.answers)
             self._take(said)
 
     def connectionLost(self, reason: Failure | None = None) -> None:  # noqa: ARG002, N802
@@ -115,10 +108,7 @@ class DaemonPipe(Protocol):
         if not (self._asking.changes or self._asking.claims):
             # What this turn of the reactor brings is asked together.
             self._reactor.callLater(0, self._send_asking)
-        self._tickets += 1
-        answer: Deferred[Any] = Deferred()
-        self._unanswered[self._tickets] = answer
-        return self._tickets, answer
+        return self._tickets.draw()
 
     def _send_asking(self) -> None:
         asking, self._asking = self._asking, Asked([], [])

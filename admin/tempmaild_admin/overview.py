@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
     Counts = Mapping[str, int]
 
-_HOUR: Final = 3600
 _MOST_REASONS: Final = 12
 """That are shown; there are hardly more."""
 _DISPOSITIONS: Final = (

@@ -6,11 +6,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twisted.internet.defer import Deferred, DeferredList, fail
-from twisted.internet.task import LoopingCall
 
 from tempmaild.core.alerts import plan, told
 from tempmaild.errors import TempmaildError
 from tempmaild.jobs.aside import aside
+from tempmaild.jobs.rounds import rounds
 from tempmaild.service import sending
 from tempmaild.service.alerts import draft_of
 
@@ -75,8 +75,7 @@ class AlertsJob:
         self._owed: list[_Owed] = []
         # To where a thread is sending something.
         self._busy: set[str] = set()
-        self._loop = LoopingCall(lambda: Deferred.fromCoroutine(self._round()))
-        self._loop.clock = reactor
+        self._loop = rounds(reactor, self._round)
 
     def start(self) -> None:
         """Tell people from now on."""

@@ -6,13 +6,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.task import LoopingCall
 
 from tempmaild.core.health import Finding, in_order
 from tempmaild.core.timespan import span
 from tempmaild.errors import TempmaildError
 from tempmaild.jobs import asking, looks
 from tempmaild.jobs.aside import aside
+from tempmaild.jobs.rounds import rounds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -66,8 +66,7 @@ class HealthJob:
         self._began = False
         self._failing = False
         self._first_round: Deferred[None] = Deferred()
-        self._loop = LoopingCall(lambda: Deferred.fromCoroutine(self._round()))
-        self._loop.clock = reactor
+        self._loop = rounds(reactor, self._round)
         self._looks = (
             _Look(reactor, _ASK_EVERY, self._ask, log),
             _Look(reactor, _LISTS_EVERY, self._ask_lists, log),
@@ -176,8 +175,7 @@ class _Look:
         self._log = log
         self._findings: list[Finding] = []
         self._looked_at = 0.0
-        self._loop = LoopingCall(lambda: Deferred.fromCoroutine(self._go()))
-        self._loop.clock = reactor
+        self._loop = rounds(reactor, self._go)
 
     def start(self) -> None:
         self._loop.start(self._every)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.task import LoopingCall, deferLater
 
 from tempmaild.errors import TempmaildError
+from tempmaild.jobs.rounds import Rests, Stopping, rounds
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -20,7 +19,6 @@ _FLUSH_EVERY = 1
 """Seconds; so much is lost when the daemon is killed."""
 _FORGET_EVERY = 60
 """Seconds from the end of one round to the beginning of the next one, at least."""
-_LONGEST_REST = 0.1
 
 
 class MailLogJob:
@@ -30,15 +28,9 @@ class MailLogJob:
         self._reactor = reactor
         self._mail_log = mail_log
         self._log = log
-        self._stopping = False
-        self._rested_at = 0.0
-        self._flushing = self._loop(self._flush)
-        self._forgetting = self._loop(self._forget)
-
-    def _loop(self, work: Callable[[], Awaitable[None]]) -> LoopingCall:
-        loop = LoopingCall(lambda: Deferred.fromCoroutine(self._guarded(work)))
-        loop.clock = self._reactor
-        return loop
+        self._rests = Rests(reactor)
+        self._flushing = rounds(reactor, lambda: self._guarded(self._flush))
+        self._forgetting = rounds(reactor, lambda: self._guarded(self._forget))
 
     def start(self) -> None:
         """Begin."""
@@ -50,7 +42,7 @@ class MailLogJob:
 
     async def stop(self) -> None:
         """Put away the rest, and come back when the portion that is being forgotten has been."""
-        self._stopping = True
+        self._rests.stop()
         self._flushing.stop()
         self._forgetting.stop()
         for ended in self._ended:
@@ -64,7 +56,7 @@ class MailLogJob:
     async def _guarded(self, work: Callable[[], Awaitable[None]]) -> None:
         try:
             await work()
-        except _Stopping:
+        except Stopping:
             return
         except TempmaildError as error:
             self._log.error("mail-log-failed", problem=error)
@@ -75,17 +67,5 @@ class MailLogJob:
         await self._mail_log.flush()
 
     async def _forget(self) -> None:
-        self._rested_at = time.monotonic()
-        await self._mail_log.forget(self._rest)
-
-    async def _rest(self) -> None:
-        """Leave the writer to others for as long as a portion has taken."""
-        if self._stopping:
-            raise _Stopping
-        taken = time.monotonic() - self._rested_at
-        await deferLater(self._reactor, min(taken, _LONGEST_REST), lambda: None)
-        self._rested_at = time.monotonic()
-
-
-class _Stopping(Exception):
-    """The daemon ends."""
+        self._rests.begin()
+        await self._mail_log.forget(self._rests.rest)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from twisted.internet.defer import Deferred
-from twisted.internet.task import LoopingCall
-
 from tempmaild.errors import TempmaildError
+from tempmaild.jobs.rounds import rounds
 
 if TYPE_CHECKING:
     from tempmaild.log import Log
@@ -40,8 +38,7 @@ class StatisticsJob:
         self._log = log
         self._every = every
         self._at_start = at_start
-        self._loop = LoopingCall(lambda: Deferred.fromCoroutine(self.put_away()))
-        self._loop.clock = reactor
+        self._loop = rounds(reactor, self.put_away)
 
     def start(self) -> None:
         """Put away from now on."""

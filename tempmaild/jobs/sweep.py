@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.defer import Deferred
-from twisted.internet.task import LoopingCall, deferLater
-
 from tempmaild.errors import TempmaildError
+from tempmaild.jobs.rounds import Rests, Stopping, rounds
 
 if TYPE_CHECKING:
     from tempmaild.appliance import Appliance
@@ -16,9 +13,8 @@ if TYPE_CHECKING:
 
 _EVERY = 2
 """Seconds from the beginning of one round to that of the next, unless the round takes longer."""
-_LONGEST_REST = 0.1
 _RESTS_FOR = 30.0
-"""Seconds of one rest, and of a round after which there is none: what is over has to be erased within a minute."""
+"""Seconds of a round after which there is no rest: what is over has to be erased within a minute."""
 
 
 class SweepJob:
@@ -32,11 +28,9 @@ class SweepJob:
         self._reactor = reactor
         self._appliance = appliance
         self._log = log
-        self._stopping = False
-        self._begun = self._rested_at = 0.0
+        self._rests = Rests(reactor, _RESTS_FOR)
         self.finished_at = 0.0
-        self._loop = LoopingCall(lambda: Deferred.fromCoroutine(self._round()))
-        self._loop.clock = reactor
+        self._loop = rounds(reactor, self._round)
 
     def start(self) -> None:
         """Sweep now, and from now on."""
@@ -45,16 +39,16 @@ class SweepJob:
 
     async def stop(self) -> None:
         """Begin nothing more, and come back when the portion that is being erased has been."""
-        self._stopping = True
+        self._rests.stop()
         self._loop.stop()
         await self._ended
 
     async def _round(self) -> None:
-        self._begun = self._rested_at = time.monotonic()
+        self._rests.begin()
         try:
             await self._appliance.clock.keep()
-            await self._appliance.sweep.round(self._rest)
-        except _Stopping:
+            await self._appliance.sweep.round(self._rests.rest)
+        except Stopping:
             return
         except TempmaildError as error:
             self._log.error("sweep-failed", problem=error)
@@ -62,16 +56,3 @@ class SweepJob:
             self._log.failure("sweep-failed", error)
         else:
             self.finished_at = self._reactor.seconds()
-
-    async def _rest(self) -> None:
-        """Leave the writer to others for as long as a portion has taken, so that they have half of its time."""
-        if self._stopping:
-            raise _Stopping
-        now = time.monotonic()
-        if now - self._begun < _RESTS_FOR:
-            await deferLater(self._reactor, min(now - self._rested_at, _LONGEST_REST), lambda: None)
-        self._rested_at = time.monotonic()
-
-
-class _Stopping(Exception):
-    """The daemon ends."""

@@ -18,7 +18,8 @@ from prometheus_client.registry import Collector
 from tempmaild import __version__
 from tempmaild.core import metrics
 from tempmaild.core.metrics import INFO, LATENCY, METRICS, Sample
-from tempmaild.service.statistics import latencies_of
+from tempmaild.service.statistics import SETTLED, latencies_of
+from tempmaild.store.statistics import HOUR
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
     from tempmaild.service.health import Health
     from tempmaild.service.statistics import Statistics
 
-_HOUR = 3600
-_SETTLED = 300
-"""Seconds after the end of an hour when all processes have put away what they counted in it."""
 _FOREVER = 2**40
 """UTC epoch seconds; when the clock is set back there may be counts of times to come."""
 _TEXT = "text/plain; version=0.0.4; charset=utf-8"
@@ -113,7 +111,7 @@ class Metrics:
 
     async def _begin_again(self) -> None:
         """Count on from the hour that it is now, with what was counted up to now."""
-        self._hour = int(self._clock()) // _HOUR * _HOUR
+        self._hour = int(self._clock()) // HOUR * HOUR
         (counts,) = await self._statistics.between([self._hour, _FOREVER])
         self._before = self._total.copy()
         self._before.subtract(counts)
@@ -124,7 +122,7 @@ class Metrics:
         if now < self._hour:
             # The operator has had the clock set back, by `tempmaild clock accept`.
             await self._begin_again()
-        settled = max((now - _SETTLED) // _HOUR * _HOUR, self._hour)
+        settled = max((now - SETTLED) // HOUR * HOUR, self._hour)
         if settled > self._hour:
             (counts,) = await self._statistics.between([self._hour, settled])
             self._before.update(counts)
@@ -135,7 +133,7 @@ class Metrics:
         return {name: count for name, count in self._total.items() if count > 0}
 
     async def _levels(self) -> dict[str, int]:
-        rows = await self._amounts.levels(int(self._clock()) // _HOUR * _HOUR - _HOUR)
+        rows = await self._amounts.levels(int(self._clock()) // HOUR * HOUR - HOUR)
         return {name: value for _, name, value in rows}
 
 

@@ -27,7 +27,7 @@ _BOUNDS: Final = (
 )  # fmt: skip
 """Seconds: so that a percentile is right by a quarter where it matters. What takes longer counts as the last."""
 _LATENCIES: Final = tuple((f"{_LATENCY}{bound:g}",) for bound in (*_BOUNDS, _BOUNDS[-1]))
-_SETTLED = 300
+SETTLED = 300
 """Seconds after the end of an hour when all processes have put away what they counted in it."""
 _MOST_REMEMBERED = 1000
 """Spans of time whose counts are in memory: each some ten kilobytes, and a page needs thirty."""
@@ -130,7 +130,7 @@ class Statistics:
         if len(self._past) > _MOST_REMEMBERED:
             self._past.clear()
         self._remembered_at = now = self._clock()
-        self._past.update({span: count for span, count in counts.items() if span[1] + _SETTLED <= now})
+        self._past.update({span: count for span, count in counts.items() if span[1] + SETTLED <= now})
 
     async def put(self, process: str, gauges: Mapping[str, float]) -> None:
         """Say what is true of a process of this host now, instead of what it said before.
