@@ -50,7 +50,7 @@ class TestList:
         console.house.create("a@box.test")
         schedules = console.appliance.schedules
         run(schedules.run(add(console, Purge()), lambda: False))
-        assert "1 mailboxes with 0 messages" in console.as_("viewer").page("/schedules/").text
+        assert "1 mailbox with 0 messages" in console.as_("viewer").page("/schedules/").text
 
     def test_tells_what_waits_for_the_daemon(self, console: Console) -> None:
         add(console)
@@ -193,7 +193,7 @@ class TestOne:
         assert "2026-05-29 04:00:00 ( in 8 hours )" in page.text
         history = page.text.partition("History")[2]
         # Each by what was done at the time, the last one first.
-        destroyed, counted = "1 mailboxes with 0 messages destroyed", "less than a second 1 mailboxes with 0 messages"
+        destroyed, counted = "1 mailbox with 0 messages destroyed", "less than a second 1 mailbox with 0 messages"
         assert history.index(destroyed) < history.rindex(counted)
         assert history.endswith(counted)
         assert not page.unclosed

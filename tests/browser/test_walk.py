@@ -206,7 +206,7 @@ def test_a_purge_is_scheduled_and_run(site: Site) -> None:
 
     def is_done() -> bool:
         page.reload()
-        return page.get_by_text(re.compile("1 mailboxes with 0 messages destroyed")).count() > 0
+        return page.get_by_text(re.compile("1 mailbox with 0 messages destroyed")).count() > 0
 
     assert within(_PATIENCE, is_done)
     page.goto("/mailboxes/")

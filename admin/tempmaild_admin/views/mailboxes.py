@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import segno
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
+from flask_babel import ngettext
 from flask_login import current_user
 from msgspec import Struct
 from msgspec.structs import replace
@@ -332,5 +333,5 @@ def _destroy_some(search: Search, form: DestroyForm, count: int) -> ResponseRetu
     left = call(appliance().mailbox_list.count(search))
     if left:
         return render_template("mailboxes/destroying.html", form=form, left=left, count=count)
-    flash(_("%(count)s mailboxes are destroyed.", count=count), "success")
+    flash(ngettext("%(num)s mailbox is destroyed.", "%(num)s mailboxes are destroyed.", count), "success")
     return redirect(url_for("mailboxes.index"))
