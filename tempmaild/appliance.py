@@ -54,7 +54,7 @@ from tempmaild.store.audit_list import AuditListQueries
 from tempmaild.store.backup import RESTORED, FinishRestore
 from tempmaild.store.block_rules import BlockRuleQueries
 from tempmaild.store.console_key import FactorLock, console_key
-from tempmaild.store.domains import DomainQueries
+from tempmaild.store.domain_list import DomainQueries
 from tempmaild.store.health import HealthQueries
 from tempmaild.store.limits import LimitQueries
 from tempmaild.store.mail_log import MailLogQueries

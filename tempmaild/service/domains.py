@@ -11,14 +11,14 @@ from tempmaild.core import address as addresses
 from tempmaild.core.mailbox import Domain
 from tempmaild.core.policy import Policy
 from tempmaild.errors import InvalidAddress, InvalidValue, NoSuchDomain
-from tempmaild.store.domains import Amount
-from tempmaild.store.mailboxes import AddDomain, ChangeDomain, RemoveDomain
+from tempmaild.store.domain_list import Amount
+from tempmaild.store.domains import AddDomain, ChangeDomain, RemoveDomain
 
 if TYPE_CHECKING:
     from tempmaild.core.policy import Kind
     from tempmaild.service.directory import Directory
     from tempmaild.store.access import Access
-    from tempmaild.store.domains import DomainQueries
+    from tempmaild.store.domain_list import DomainQueries
     from tempmaild.store.queries import Queries
 
 _COUNTED = 5000

@@ -27,8 +27,8 @@ from tempmaild.errors import (
     StoreFailed,
 )
 from tempmaild.service.content import normalised
+from tempmaild.store.folders import CreateFolder, DeleteFolder, RenameFolder, Subscribe
 from tempmaild.store.lifetimes import ExtendMailbox, UseMailbox
-from tempmaild.store.mailboxes import CreateFolder, DeleteFolder, RenameFolder, Subscribe
 from tempmaild.store.messages import Append, ChangeFlags, Copy, ExpireRead, Move, Remove, Replace
 from tempmaild.store.metadata import SetMetadata
 

@@ -12,7 +12,7 @@ from tempmaild.core import receipt as receipts
 from tempmaild.core.mailbox import Mailbox
 from tempmaild.errors import InvalidAddress, NoSuchMailbox
 from tempmaild.store.audit import Note
-from tempmaild.store.domains import Amount
+from tempmaild.store.domain_list import Amount
 from tempmaild.store.mailbox_list import Wanted
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tempmaild.store.database import SCHEMAS
-from tempmaild.store.domains import Amount
+from tempmaild.store.domain_list import Amount
 
 if TYPE_CHECKING:
     from tempmaild.store.database import Handle

@@ -1,75 +1,126 @@
-"""What is asked about domains beside what holds for them: a page of the list, and how much is in them."""
+"""Changes to the domains that mail is taken for: added, decided otherwise, removed."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
+from msgspec import Struct, to_builtins
+
+from tempmaild.core import address as addresses
+from tempmaild.core import policy as policies
+from tempmaild.core.mailbox import Domain
+from tempmaild.core.policy import Kind, Policy
+from tempmaild.errors import DomainExists, DomainInUse, NoSuchDomain
+from tempmaild.store.audit import record
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from tempmaild.store.database import Handle
+    from tempmaild.store.transaction import Transaction
 
 
-class Amount(Struct, frozen=True):
-    """Messages in mailboxes, and their octets."""
+class AddDomain(Struct, frozen=True):
+    """Take mail for a domain."""
 
-    messages: int = 0
-    octets: int = 0
+    name: str
+    kind: Kind = "claimed"
+    sealed: bool = True
+    policy: Policy = Policy()
+    actor: str = ""
 
-    def __add__(self, other: Amount) -> Amount:
-        return Amount(self.messages + other.messages, self.octets + other.octets)
+    def apply(self, transaction: Transaction) -> Domain:
+        """Add it.
 
-
-class DomainQueries:
-    """Reads from one database."""
-
-    def __init__(self, handle: Handle) -> None:
-        self._db = handle
-
-    def names(self, part: str, after: str, limit: int) -> list[str]:
-        """Give names of domains that contain `part`, in their order, up to `limit` of those behind `after`."""
-        position, collation = ("instr(name, ?)", "") if self._db.sqlite else ("strpos(name, ?)", ' COLLATE "C"')
-        rows = self._db.rows(
-            f"SELECT name FROM domain WHERE {position} > 0 AND name{collation} > ? ORDER BY name{collation} LIMIT ?",
-            *(part, after, limit),
-        )
-        return [name for (name,) in rows]
-
-    def mailboxes(self, domain_ids: Sequence[int]) -> dict[int, int]:
-        """Give how many mailboxes domains have; those that have none are left out. 100,000 take about 10 ms."""
-        rows = self._db.rows(
-            f"SELECT domain_id, count(*) FROM mailbox WHERE domain_id {self._db.among} GROUP BY domain_id",
-            self._db.listed(domain_ids),
-        )
-        return dict(rows)
-
-    def amount(self, domain_id: int, after: int, limit: int) -> tuple[Amount, int]:
-        """Give how much is in `limit` mailboxes of a domain, those behind the one of the id `after`.
-
-        1,000 take about 10 ms.
-
-        Returns:
-            How much it is, and the id of the last mailbox; 0 when there are no more.
+        Raises:
+            DomainExists: it is there, or one that looks like it.
         """
-        last = self._db.row(
-            "SELECT id FROM mailbox WHERE domain_id = ? AND id > ? ORDER BY id LIMIT 1 OFFSET ?",
-            *(domain_id, after, limit - 1),
+        db = transaction.db
+        if not db.sqlite:
+            # Of two that look alike and are added at the same time, the second one sees the first.
+            db.row("SELECT value FROM counter WHERE name = 'settings' FOR UPDATE")
+        if db.row("SELECT id FROM domain WHERE name = ?", self.name):
+            raise DomainExists(self.name)
+        for (name,) in db.rows("SELECT name FROM domain"):
+            if _look_alike(self.name, name):
+                raise DomainExists(f"{addresses.readable(self.name)} looks like {addresses.readable(name)}")
+        domain = Domain(
+            transaction.next_id(), self.name, self.kind, transaction.now, sealed=self.sealed, policy=self.policy
         )
-        upper = "" if last is None else " AND m.id <= ?"
-        row = self._db.row(
-            "SELECT coalesce(sum(f.messages), 0), coalesce(sum(f.size), 0)"
-            f" FROM mailbox m JOIN folder f ON f.mailbox_id = m.id WHERE m.domain_id = ? AND m.id > ?{upper}",
-            *(domain_id, after, *(last or ())),
+        db.run(
+            "INSERT INTO domain (id, name, kind, created_at, sealed, enabled, policy) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            *(domain.id, domain.name, domain.kind, domain.created_at, domain.sealed, domain.enabled),
+            policies.to_text(domain.policy),
         )
-        assert row is not None
-        return Amount(int(row[0]), int(row[1])), last[0] if last else 0
+        transaction.settings_changed()
+        record(transaction, self.actor, "domain-add", self.name, _decided(domain))
+        return domain
 
-    def settings_of(self, name: str) -> dict[str, int]:
-        """Give how many schedules, limits and block rules are for a domain of this name alone."""
-        tables = {"schedules": "schedule", "limits": "rate_limit", "block_rules": "block_rule"}
-        return {
-            what: self._db.rows(f"SELECT count(*) FROM {table} WHERE domain = ?", name)[0][0]
-            for what, table in tables.items()
-        }
+
+def _look_alike(pattern: str, other: str) -> bool:
+    """Tell whether the names of two domains, wildcards or not, are different and look alike."""
+    one, two = pattern.removeprefix(addresses.WILDCARD), other.removeprefix(addresses.WILDCARD)
+    return one != two and addresses.are_twins(one, two) and addresses.skeleton(one) == addresses.skeleton(two)
+
+
+class ChangeDomain(Struct, frozen=True):
+    """Decide otherwise for a domain; its mailboxes keep the lifetime and the sealing that they were made with."""
+
+    domain: Domain
+    actor: str = ""
+
+    def apply(self, transaction: Transaction) -> Domain:
+        """Change it to what `domain` says; its name and id stay.
+
+        Raises:
+            NoSuchDomain: it is not there.
+            DomainInUse: it has mailboxes and would become open, or stop being open: what was somebody's would be
+                everybody's, or nobody's.
+        """
+        domain = self.domain
+        row = transaction.db.row("SELECT kind FROM domain WHERE id = ?", domain.id)
+        if row is None:
+            raise NoSuchDomain(domain.name)
+        if row[0] != domain.kind and "open" in {row[0], domain.kind} and _has_mailboxes(transaction.db, domain.id):
+            raise DomainInUse(domain.name)
+        policy = policies.to_text(domain.policy)
+        transaction.db.run(
+            "UPDATE domain SET kind = ?, sealed = ?, enabled = ?, policy = ? WHERE id = ?",
+            *(domain.kind, domain.sealed, domain.enabled, policy, domain.id),
+        )
+        transaction.settings_changed()
+        record(transaction, self.actor, "domain-change", domain.name, _decided(domain))
+        return domain
+
+
+def _decided(domain: Domain) -> dict[str, object]:
+    """Say for the audit log what holds for a domain; it is told that addresses are given, not which."""
+    policy = to_builtins(domain.policy)
+    given = {name: True for name in ("catch_all", "operator") if name in policy}
+    return {"kind": domain.kind, "sealed": domain.sealed, "enabled": domain.enabled, "policy": policy | given}
+
+
+class RemoveDomain(Struct, frozen=True):
+    """Take no more mail for a domain that has no mailboxes."""
+
+    name: str
+    actor: str = ""
+
+    def apply(self, transaction: Transaction) -> None:
+        """Remove it.
+
+        Raises:
+            NoSuchDomain: it is not there.
+            DomainInUse: it has mailboxes.
+        """
+        db = transaction.db
+        row = db.row("SELECT id FROM domain WHERE name = ?", self.name)
+        if row is None:
+            raise NoSuchDomain(self.name)
+        if _has_mailboxes(db, row[0]):
+            raise DomainInUse(self.name)
+        db.run("DELETE FROM domain WHERE id = ?", row[0])
+        transaction.settings_changed()
+        record(transaction, self.actor, "domain-remove", self.name, {})
+
+
+def _has_mailboxes(db: Handle, domain_id: int) -> bool:
+    return db.row("SELECT 1 FROM mailbox WHERE domain_id = ? LIMIT 1", domain_id) is not None

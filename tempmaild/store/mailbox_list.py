@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from msgspec import Struct
 
 from tempmaild.store.audit import mailbox_subject
-from tempmaild.store.domains import Amount
+from tempmaild.store.domain_list import Amount
 from tempmaild.store.queries import ENTRY_COLUMNS, MAILBOX_COLUMNS, entry_of, mailbox_of
 
 if TYPE_CHECKING:

@@ -1,32 +1,25 @@
-"""Changes to domains, mailboxes and folders: made, renamed, destroyed."""
+"""Changes to mailboxes and their credentials: made, ended, destroyed."""
 
 from __future__ import annotations
 
 from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
-from msgspec import Struct, to_builtins
+from msgspec import Struct
 
-from tempmaild.core import address as addresses
-from tempmaild.core import policy as policies
 from tempmaild.core.lifetime import Lifetime
-from tempmaild.core.mailbox import FOLDER_SEPARATOR, INBOX, Credential, Domain, Folder, Mailbox
-from tempmaild.core.policy import Kind, Policy
+from tempmaild.core.mailbox import Credential, Mailbox
 from tempmaild.errors import (
     AddressTaken,
     CredentialRefused,
-    DomainExists,
-    DomainInUse,
-    FolderExists,
     NoSuchCredential,
     NoSuchDomain,
-    NoSuchFolder,
     NoSuchMailbox,
-    TooManyFolders,
 )
 from tempmaild.store.audit import mailbox_subject, record
-from tempmaild.store.creation import find_twin, folder_row, insert_folders, insert_mailbox
-from tempmaild.store.messages import Move, drop_contents, is_sealed, lock_contents, remove_oldest
+from tempmaild.store.creation import find_twin, insert_mailbox
+from tempmaild.store.folders import delete_folders
+from tempmaild.store.messages import remove_oldest
 from tempmaild.store.receipts import prove_destruction
 
 if TYPE_CHECKING:
@@ -35,8 +28,6 @@ if TYPE_CHECKING:
     from tempmaild.store.database import Handle
     from tempmaild.store.transaction import Transaction
 
-_MOST_FOLDERS = 100
-"""Folders a mailbox may have; more than anybody sorts throw-away mail into."""
 _MOST_CREDENTIALS = 20
 """Credentials a mailbox may have: each costs a login a comparison."""
 
@@ -44,114 +35,6 @@ _SETTLED = 1_000_000
 """Entries that are deleted in one transaction where nobody waits for another."""
 _OLD_QUARANTINES = 1000
 """Quarantines that are over and are deleted along with a destruction."""
-
-
-class AddDomain(Struct, frozen=True):
-    """Take mail for a domain."""
-
-    name: str
-    kind: Kind = "claimed"
-    sealed: bool = True
-    policy: Policy = Policy()
-    actor: str = ""
-
-    def apply(self, transaction: Transaction) -> Domain:
-        """Add it.
-
-        Raises:
-            DomainExists: it is there, or one that looks like it.
-        """
-        db = transaction.db
-        if not db.sqlite:
-            # Of two that look alike and are added at the same time, the second one sees the first.
-            db.row("SELECT value FROM counter WHERE name = 'settings' FOR UPDATE")
-        if db.row("SELECT id FROM domain WHERE name = ?", self.name):
-            raise DomainExists(self.name)
-        for (name,) in db.rows("SELECT name FROM domain"):
-            if _look_alike(self.name, name):
-                raise DomainExists(f"{addresses.readable(self.name)} looks like {addresses.readable(name)}")
-        domain = Domain(
-            transaction.next_id(), self.name, self.kind, transaction.now, sealed=self.sealed, policy=self.policy
-        )
-        db.run(
-            "INSERT INTO domain (id, name, kind, created_at, sealed, enabled, policy) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            *(domain.id, domain.name, domain.kind, domain.created_at, domain.sealed, domain.enabled),
-            policies.to_text(domain.policy),
-        )
-        transaction.settings_changed()
-        record(transaction, self.actor, "domain-add", self.name, _decided(domain))
-        return domain
-
-
-def _look_alike(pattern: str, other: str) -> bool:
-    """Tell whether the names of two domains, wildcards or not, are different and look alike."""
-    one, two = pattern.removeprefix(addresses.WILDCARD), other.removeprefix(addresses.WILDCARD)
-    return one != two and addresses.are_twins(one, two) and addresses.skeleton(one) == addresses.skeleton(two)
-
-
-class ChangeDomain(Struct, frozen=True):
-    """Decide otherwise for a domain; its mailboxes keep the lifetime and the sealing that they were made with."""
-
-    domain: Domain
-    actor: str = ""
-
-    def apply(self, transaction: Transaction) -> Domain:
-        """Change it to what `domain` says; its name and id stay.
-
-        Raises:
-            NoSuchDomain: it is not there.
-            DomainInUse: it has mailboxes and would become open, or stop being open: what was somebody's would be
-                everybody's, or nobody's.
-        """
-        domain = self.domain
-        row = transaction.db.row("SELECT kind FROM domain WHERE id = ?", domain.id)
-        if row is None:
-            raise NoSuchDomain(domain.name)
-        if row[0] != domain.kind and "open" in {row[0], domain.kind} and _has_mailboxes(transaction.db, domain.id):
-            raise DomainInUse(domain.name)
-        policy = policies.to_text(domain.policy)
-        transaction.db.run(
-            "UPDATE domain SET kind = ?, sealed = ?, enabled = ?, policy = ? WHERE id = ?",
-            *(domain.kind, domain.sealed, domain.enabled, policy, domain.id),
-        )
-        transaction.settings_changed()
-        record(transaction, self.actor, "domain-change", domain.name, _decided(domain))
-        return domain
-
-
-def _decided(domain: Domain) -> dict[str, object]:
-    """Say for the audit log what holds for a domain; it is told that addresses are given, not which."""
-    policy = to_builtins(domain.policy)
-    given = {name: True for name in ("catch_all", "operator") if name in policy}
-    return {"kind": domain.kind, "sealed": domain.sealed, "enabled": domain.enabled, "policy": policy | given}
-
-
-class RemoveDomain(Struct, frozen=True):
-    """Take no more mail for a domain that has no mailboxes."""
-
-    name: str
-    actor: str = ""
-
-    def apply(self, transaction: Transaction) -> None:
-        """Remove it.
-
-        Raises:
-            NoSuchDomain: it is not there.
-            DomainInUse: it has mailboxes.
-        """
-        db = transaction.db
-        row = db.row("SELECT id FROM domain WHERE name = ?", self.name)
-        if row is None:
-            raise NoSuchDomain(self.name)
-        if _has_mailboxes(db, row[0]):
-            raise DomainInUse(self.name)
-        db.run("DELETE FROM domain WHERE id = ?", row[0])
-        transaction.settings_changed()
-        record(transaction, self.actor, "domain-remove", self.name, {})
-
-
-def _has_mailboxes(db: Handle, domain_id: int) -> bool:
-    return db.row("SELECT 1 FROM mailbox WHERE domain_id = ? LIMIT 1", domain_id) is not None
 
 
 class NewCredential(Struct, frozen=True):
@@ -477,7 +360,7 @@ def _destroy(transaction: Transaction, doomed: Sequence[_Doomed], quarantines: M
         transaction.traces.add("keys")
     if not all(mailbox.sealed for mailbox in doomed):
         transaction.traces.add("main")
-    _delete_folders(transaction, [folder_id for mailbox in doomed for folder_id in mailbox.folder_ids])
+    delete_folders(transaction, [folder_id for mailbox in doomed for folder_id in mailbox.folder_ids])
     db.run(f"DELETE FROM mailbox WHERE id {db.among}", ids)
     db.run(
         "DELETE FROM quarantine WHERE address IN (SELECT address FROM quarantine WHERE until <= ? LIMIT ?)",
@@ -492,26 +375,6 @@ def _destroy(transaction: Transaction, doomed: Sequence[_Doomed], quarantines: M
         )
     if not all(mailbox.expired for mailbox in doomed):
         transaction.lifetimes_changed()
-
-
-def _delete_folders(transaction: Transaction, folder_ids: list[int]) -> None:
-    """Delete folders with their messages."""
-    if not folder_ids:
-        return
-    db = transaction.db
-    folders = db.listed(folder_ids)
-    entries = f"FROM entry WHERE folder_id {db.among}"
-    contents = {row[0] for row in db.rows(f"SELECT content_id {entries}", folders)}
-    if contents:
-        db.run(f"DELETE FROM summary WHERE entry_id IN (SELECT id {entries})", folders)
-        lock_contents(transaction, contents)
-        db.run(f"DELETE {entries}", folders)
-        drop_contents(transaction, contents)
-    db.run(f"DELETE FROM expunged WHERE folder_id {db.among}", folders)
-    transaction.retire_uid_validity(max(c.uid_validity for c in transaction.counters(folder_ids).values()))
-    db.run(f"DELETE FROM folder WHERE id {db.among}", folders)
-    for folder_id in folder_ids:
-        transaction.folder_deleted(folder_id)
 
 
 class RemoveLostKeys(Struct, frozen=True):
@@ -530,194 +393,3 @@ class RemoveLostKeys(Struct, frozen=True):
         if removed:
             transaction.traces.add("keys")
         return removed
-
-
-class CreateFolder(Struct, frozen=True):
-    """Make a folder, and those above it in the hierarchy that are missing (RFC 9051 §6.3.4)."""
-
-    mailbox_id: int
-    name: str
-    special_use: str = ""
-
-    def apply(self, transaction: Transaction) -> Folder:
-        """Make it; it is subscribed only if its name was all the time.
-
-        Raises:
-            NoSuchMailbox: the mailbox is gone.
-            FolderExists: it is there.
-            TooManyFolders: the mailbox may have no more.
-        """
-        if not transaction.db.row("SELECT 1 FROM mailbox WHERE id = ?", self.mailbox_id):
-            raise NoSuchMailbox(str(self.mailbox_id))
-        names = _names(transaction, self.mailbox_id)
-        if self.name in names:
-            raise FolderExists(self.name)
-        missing = [name for name in (*_parents(self.name), self.name) if name not in names]
-        if len(names) + len(missing) > _MOST_FOLDERS:
-            raise TooManyFolders(self.name)
-        uid_validity = transaction.new_uid_validity()
-        folder_id = transaction.next_id()
-        rows = [folder_row(transaction.next_id(), self.mailbox_id, name, uid_validity) for name in missing[:-1]]
-        rows.append(folder_row(folder_id, self.mailbox_id, self.name, uid_validity, self.special_use))
-        insert_folders(transaction, rows)
-        subscribed = self.name in _find_subscriptions(transaction, self.mailbox_id)
-        transaction.folders_changed(self.mailbox_id)
-        return Folder(folder_id, self.mailbox_id, self.name, uid_validity, 1, 1, self.special_use, subscribed)
-
-
-class DeleteFolder(Struct, frozen=True):
-    """Delete a folder with its messages; those below it stay (RFC 9051 §6.3.5)."""
-
-    mailbox_id: int
-    name: str
-
-    def apply(self, transaction: Transaction) -> None:
-        """Delete it.
-
-        Raises:
-            NoSuchFolder: it is not there.
-        """
-        db = transaction.db
-        row = db.row(
-            "SELECT id, subscribed FROM folder WHERE mailbox_id = ? AND name = ?", self.mailbox_id, self.name
-        )
-        if row is None:
-            raise NoSuchFolder(self.name)
-        folder_id, subscribed = row
-        if not is_sealed(db, folder_id):
-            transaction.traces.add("main")
-        db.run("DELETE FROM metadata WHERE mailbox_id = ? AND folder_id = ?", self.mailbox_id, folder_id)
-        _delete_folders(transaction, [folder_id])
-        if subscribed:
-            _lose_subscriptions(transaction, self.mailbox_id, [self.name])
-        transaction.folders_changed(self.mailbox_id)
-
-
-class _Named(NamedTuple):
-    id: int
-    name: str
-    subscribed: object
-
-
-class RenameFolder(Struct, frozen=True):
-    """Give a folder, and those below it, another name. INBOX stays and gives its messages away (RFC 9051 §6.3.6).
-
-    What was subscribed is so under either name.
-    """
-
-    mailbox_id: int
-    old: str
-    new: str
-
-    def apply(self, transaction: Transaction) -> None:
-        """Rename it.
-
-        Raises:
-            NoSuchFolder: it is not there.
-            FolderExists: another folder has the new name, or a folder below would get one that is taken.
-            TooManyFolders: the folders above the new name are missing and too many.
-        """
-        db = transaction.db
-        rows = db.rows("SELECT id, name, subscribed FROM folder WHERE mailbox_id = ?", self.mailbox_id)
-        folders = [_Named(*row) for row in rows]
-        names = {folder.name for folder in folders}
-        if self.old not in names:
-            raise NoSuchFolder(self.old)
-        if self.new in names:
-            raise FolderExists(self.new)
-        if self.old == INBOX:
-            self._empty_inbox(transaction)
-            return
-        below = self.old + FOLDER_SEPARATOR
-        moving = [folder for folder in folders if folder.name == self.old or folder.name.startswith(below)]
-        moved = {self.new + folder.name[len(self.old) :] for folder in moving}
-        if moved & (names - {folder.name for folder in moving}):
-            raise FolderExists(self.new)
-        parents = [name for name in _parents(self.new) if name not in names]
-        if len(names) + len(parents) > _MOST_FOLDERS:
-            raise TooManyFolders(self.new)
-        counters = transaction.counters([folder.id for folder in moving]).values()
-        # A name that is used again must not look like the folder that had it (RFC 9051 §2.3.1.1).
-        transaction.retire_uid_validity(max(folder.uid_validity for folder in counters))
-        uid_validity = transaction.new_uid_validity()
-        insert_folders(
-            transaction, [folder_row(transaction.next_id(), self.mailbox_id, name, uid_validity) for name in parents]
-        )
-        db.many(
-            "UPDATE folder SET name = ?, uid_validity = ? WHERE id = ?",
-            [(self.new + folder.name[len(self.old) :], uid_validity, folder.id) for folder in moving],
-        )
-        for folder in counters:
-            folder.uid_validity = uid_validity
-        _lose_subscriptions(transaction, self.mailbox_id, [folder.name for folder in moving if folder.subscribed])
-        _find_subscriptions(transaction, self.mailbox_id)
-        transaction.folders_changed(self.mailbox_id)
-
-    def _empty_inbox(self, transaction: Transaction) -> None:
-        target = CreateFolder(self.mailbox_id, self.new).apply(transaction)
-        inbox = transaction.db.row("SELECT id FROM folder WHERE mailbox_id = ? AND name = ?", self.mailbox_id, INBOX)
-        assert inbox is not None
-        Move(inbox[0], None, target.id).apply(transaction)
-
-
-class Subscribe(Struct, frozen=True):
-    """Put a folder on the list of those that the owner wants to see, or take a name off (RFC 9051 §6.3.7)."""
-
-    mailbox_id: int
-    name: str
-    subscribed: bool
-
-    def apply(self, transaction: Transaction) -> None:
-        """Do so.
-
-        Raises:
-            NoSuchFolder: it is not there, or not on the list.
-        """
-        db = transaction.db
-        changed = db.run(
-            "UPDATE folder SET subscribed = ? WHERE mailbox_id = ? AND name = ?",
-            *(self.subscribed, self.mailbox_id, self.name),
-        )
-        if not changed and not self.subscribed:
-            changed = db.run(
-                "DELETE FROM lost_subscription WHERE mailbox_id = ? AND name = ?", self.mailbox_id, self.name
-            )
-        if not changed:
-            raise NoSuchFolder(self.name)
-        transaction.folders_changed(self.mailbox_id)
-
-
-def _lose_subscriptions(transaction: Transaction, mailbox_id: int, names: Sequence[str]) -> None:
-    """Keep names on the list whose folders are gone; no more of them than there may be folders."""
-    db = transaction.db
-    row = db.row("SELECT count(*) FROM lost_subscription WHERE mailbox_id = ?", mailbox_id)
-    assert row is not None
-    kept = [(mailbox_id, name) for name in names[: max(0, _MOST_FOLDERS - row[0])]]
-    if kept:
-        db.many("INSERT INTO lost_subscription (mailbox_id, name) VALUES (?, ?) ON CONFLICT DO NOTHING", kept)
-
-
-def _find_subscriptions(transaction: Transaction, mailbox_id: int) -> set[str]:
-    """Have folders subscribed that were made anew under names that are on the list; these names."""
-    db = transaction.db
-    rows = db.rows(
-        "SELECT f.id, f.name FROM lost_subscription s JOIN folder f"
-        " ON f.mailbox_id = s.mailbox_id AND f.name = s.name WHERE s.mailbox_id = ?",
-        mailbox_id,
-    )
-    if rows:
-        db.many("UPDATE folder SET subscribed = ? WHERE id = ?", [(True, folder_id) for folder_id, _ in rows])
-        db.many(
-            "DELETE FROM lost_subscription WHERE mailbox_id = ? AND name = ?",
-            [(mailbox_id, name) for _, name in rows],
-        )
-    return {name for _, name in rows}
-
-
-def _names(transaction: Transaction, mailbox_id: int) -> set[str]:
-    return {row[0] for row in transaction.db.rows("SELECT name FROM folder WHERE mailbox_id = ?", mailbox_id)}
-
-
-def _parents(name: str) -> list[str]:
-    levels = name.split(FOLDER_SEPARATOR)
-    return [FOLDER_SEPARATOR.join(levels[:depth]) for depth in range(1, len(levels))]

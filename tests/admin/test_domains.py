@@ -15,7 +15,7 @@ from tempmaild.core.checking import Checking
 from tempmaild.core.lifetime import HOUR, PRESETS, Lifetime
 from tempmaild.core.policy import Policy
 from tempmaild.settings import Settings
-from tempmaild.store.domains import Amount
+from tempmaild.store.domain_list import Amount
 from tempmaild_admin import create_app
 from tempmaild_admin.forms.checks import ChecksForm
 from tempmaild_admin.forms.domains import SettingsForm

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tempmaild.store.amounts import AmountQueries
-from tempmaild.store.domains import Amount
+from tempmaild.store.domain_list import Amount
 from tests.store.house import message
 
 if TYPE_CHECKING:

@@ -14,15 +14,8 @@ from hypothesis import strategies as st
 
 from tempmaild.core.policy import Policy
 from tempmaild.store.audit import FIRST, NOTHING_YET, AuditLog, AuditRow, Note, digest, verify
-from tempmaild.store.mailboxes import (
-    AddCredential,
-    AddDomain,
-    ChangeDomain,
-    DestroyMailbox,
-    NewCredential,
-    RemoveDomain,
-    RevokeCredential,
-)
+from tempmaild.store.domains import AddDomain, ChangeDomain, RemoveDomain
+from tempmaild.store.mailboxes import AddCredential, DestroyMailbox, NewCredential, RevokeCredential
 from tempmaild.store.opening import open_database
 from tempmaild.store.writer import commit
 from tests.store.house import CREDENTIAL, creation

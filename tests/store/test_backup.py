@@ -14,7 +14,8 @@ from tempmaild.errors import InvalidValue, StoreFailed
 from tempmaild.store import backup as backups
 from tempmaild.store.audit import AuditLog
 from tempmaild.store.backup import RESTORED, FinishRestore, back_up, dump_command
-from tempmaild.store.mailboxes import CreateFolder, DeleteFolder, EndLifetime, NewCredential
+from tempmaild.store.folders import CreateFolder, DeleteFolder
+from tempmaild.store.mailboxes import EndLifetime, NewCredential
 from tests.store.house import KEYS, creation
 from tests.support import NOW
 

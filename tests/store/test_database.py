@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec import Struct
 
-from tempmaild.store.mailboxes import AddDomain
+from tempmaild.store.domains import AddDomain
 from tempmaild.store.opening import open_database
 from tempmaild.store.writer import commit
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tempmaild.store.domains import Amount, DomainQueries
-from tempmaild.store.mailboxes import AddDomain
+from tempmaild.store.domain_list import Amount, DomainQueries
+from tempmaild.store.domains import AddDomain
 from tests.store.house import creation
 
 if TYPE_CHECKING:

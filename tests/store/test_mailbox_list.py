@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from tempmaild.store.domains import Amount
+from tempmaild.store.domain_list import Amount
+from tempmaild.store.domains import AddDomain
 from tempmaild.store.mailbox_list import ORDERS, MailboxListQueries, Order, Wanted
-from tempmaild.store.mailboxes import AddDomain
 from tests.store.house import KEYS, Store, creation
 
 MADE: tuple[tuple[str, int, bool], ...] = (

@@ -18,16 +18,9 @@ from tempmaild.errors import (
     NoSuchMailbox,
     TooManyFolders,
 )
-from tempmaild.store.mailboxes import (
-    AddDomain,
-    CreateFolder,
-    DeleteFolder,
-    DestroyMailbox,
-    DestroyMailboxes,
-    RemoveDomain,
-    RenameFolder,
-    Subscribe,
-)
+from tempmaild.store.domains import AddDomain, RemoveDomain
+from tempmaild.store.folders import CreateFolder, DeleteFolder, RenameFolder, Subscribe
+from tempmaild.store.mailboxes import DestroyMailbox, DestroyMailboxes
 from tempmaild.store.messages import Copy
 from tempmaild.store.transaction import LIFETIMES
 from tempmaild.store.writer import commit

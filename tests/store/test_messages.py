@@ -12,7 +12,8 @@ from tempmaild.core.flags import ANSWERED, DELETED, FLAGGED, NO_FLAGS, SEEN, Fla
 from tempmaild.core.mailbox import Changes, NewMessage
 from tempmaild.core.verdict import Finding
 from tempmaild.errors import MailboxFull, NoSuchFolder
-from tempmaild.store.mailboxes import CreateFolder, DeleteFolder, DestroyMailbox, RenameFolder
+from tempmaild.store.folders import CreateFolder, DeleteFolder, RenameFolder
+from tempmaild.store.mailboxes import DestroyMailbox
 from tempmaild.store.messages import Append, ChangeFlags, Copy, Deliver, Move, Remove, Replace
 from tempmaild.store.queries import CHANGES_REMEMBERED
 from tests.store.house import message

@@ -8,7 +8,8 @@ import pytest
 
 from tempmaild.core.mailbox import INBOX, WHOLE_MAILBOX
 from tempmaild.errors import MessageDamaged, NoSuchFolder, NoSuchMailbox, TooMuchMetadata
-from tempmaild.store.mailboxes import CreateFolder, DeleteFolder, DestroyMailbox, RenameFolder
+from tempmaild.store.folders import CreateFolder, DeleteFolder, RenameFolder
+from tempmaild.store.mailboxes import DestroyMailbox
 from tempmaild.store.metadata import MOST_ENTRIES, SetMetadata
 from tests.store.house import KEYS
 from tests.store.test_forgetting import files_with

@@ -13,19 +13,16 @@ from tempmaild.core.lifetime import FOREVER, Lifetime
 from tempmaild.core.mailbox import INBOX, WHOLE_MAILBOX, NewMessage
 from tempmaild.core.sealing import KeyPair, Opener, new_key_pair, unwrap, wrap
 from tempmaild.errors import AddressTaken, MessageDamaged, NoSuchCredential, NoSuchFolder, NoSuchMailbox
+from tempmaild.store.folders import CreateFolder, DeleteFolder, RenameFolder, Subscribe
 from tempmaild.store.lifetimes import ExtendMailbox, UseMailbox
 from tempmaild.store.mailboxes import (
     AddCredential,
-    CreateFolder,
     CreateMailbox,
-    DeleteFolder,
     Destroyed,
     DestroyMailboxes,
     EndLifetime,
     NewCredential,
-    RenameFolder,
     RevokeCredential,
-    Subscribe,
 )
 from tempmaild.store.messages import Append, ChangeFlags, Copy, Deliver, ExpireRead, Move, Remove
 from tempmaild.store.metadata import SetMetadata

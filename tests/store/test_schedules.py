@@ -12,7 +12,7 @@ from tempmaild.core.lifetime import FOREVER, Lifetime
 from tempmaild.core.schedule import Cron, DomainCount, Every, Outcome, Purge, Report, Run, Schedule, Shorten
 from tempmaild.errors import NameTaken, NoSuchSchedule
 from tempmaild.store import schedules
-from tempmaild.store.mailboxes import AddDomain
+from tempmaild.store.domains import AddDomain
 from tempmaild.store.opening import open_database
 from tempmaild.store.schedules import (
     AddSchedule,

@@ -16,7 +16,8 @@ from tempmaild.core.mailbox import Mailbox
 from tempmaild.core.sealing import Sealer
 from tempmaild.errors import AddressTaken, DomainExists, NoSuchDomain, NoSuchFolder, StoreFailed
 from tempmaild.frames import Frames, to_frame
-from tempmaild.store.mailboxes import AddDomain, DestroyMailbox, RemoveDomain
+from tempmaild.store.domains import AddDomain, RemoveDomain
+from tempmaild.store.mailboxes import DestroyMailbox
 from tempmaild.store.messages import ChangeFlags, Remove
 from tempmaild.store.opening import open_database
 from tempmaild.store.transaction import SETTINGS

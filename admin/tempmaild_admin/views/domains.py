@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from tempmaild.core.dns_records import Record
     from tempmaild.core.mailbox import Domain
-    from tempmaild.store.domains import Amount
+    from tempmaild.store.domain_list import Amount
 
 blueprint = Blueprint("domains", __name__, url_prefix="/domains")
 
