@@ -13,6 +13,8 @@ BIN := $(VENV)/bin
 PYTHON ?= $(or $(shell for python in /usr/bin/python3 python3; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done),python3)
 PYTEST_ARGS ?=
+# Tests wait a lot, for daemons above all: one more than there are processors keeps these busy.
+PYTEST_WORKERS ?= $(shell expr $$(nproc) + 1)
 # Not ours to carry along: they are in the source distributions of pyspf and dkimpy.
 RFC7208_TESTS := $(VENV)/share/pyspf/rfc7208-tests.yml
 DKIM_TESTS := $(VENV)/share/dkimpy/test.message
@@ -26,7 +28,7 @@ test: $(VENV)/.installed-test
 	@tests/packages.sh test
 	@test -e $(RFC7208_TESTS) || $(BIN)/python -m tests.checks.spf_suite || true
 	@test -e $(DKIM_TESTS) || $(BIN)/python -m tests.checks.signing_suite || true
-	@$(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 lint: $(VENV)/.installed-test
 	@$(BIN)/ruff check .
