@@ -12,18 +12,15 @@ import asyncio
 import re
 import struct
 import warnings
+from functools import cache
 from itertools import chain
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from tempmaild.settings.values import UnixAddress
 
-with warnings.catch_warnings():
-    # The package asks setuptools for its own version, in a way that newer ones warn of.
-    warnings.simplefilter("ignore")
-    from clamd import scan_response
-
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from re import Match
 
     from tempmaild.settings.values import Address
 
@@ -58,7 +55,7 @@ def outcome(reply: str) -> Outcome:
     """Read the reply to a scan; what is not understood has failed."""
     if reply == _CLEAN:
         return _FINE
-    match = scan_response.match(reply)
+    match = _read_reply()(reply)
     if match and match["path"] == "stream":
         found = printable(match["virus"] or "")
         if match["status"] == "FOUND" and found:
@@ -67,6 +64,21 @@ def outcome(reply: str) -> Outcome:
     if reply.endswith("ERROR") and "limit" in reply.lower():
         return Outcome("unscannable", printable(reply.removesuffix("ERROR")))
     return Outcome("failed", printable(reply))
+
+
+@cache
+def _read_reply() -> Callable[[str], Match[str] | None]:
+    """Give what reads a reply with a name in it.
+
+    The package asks setuptools for its own version, which takes a tenth of a second and 5 MiB, and in a way that
+    newer ones warn of: it is loaded where somebody has to know what clamd has found.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from clamd import scan_response  # noqa: PLC0415
+
+    match: Callable[[str], Match[str] | None] = scan_response.match
+    return match
 
 
 def printable(text: str) -> str:
