@@ -78,7 +78,11 @@ class Shared:
 
     def others(self, column: int) -> int:
         """Give what the other processes have counted together."""
-        return sum(row[column] for row in self._others)
+        return sum([row[column] for row in self._others])
+
+    def total(self, column: int) -> int:
+        """Give what all processes have counted together."""
+        return sum([row[column] for row in self._rows])
 
     def of(self, number: int, column: int) -> int:
         """Give what one process has counted."""

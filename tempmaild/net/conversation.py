@@ -9,7 +9,6 @@ the order of the commands, however the client pipelines them.
 
 from __future__ import annotations
 
-import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
@@ -27,8 +26,7 @@ T = TypeVar("T")
 FLOOD = 1 << 20
 """Octets of one overlong line that are read and thrown away before the client is given up."""
 
-_END_OF_DATA = re.compile(rb"\r\n\.\r\n")
-"""As an expression it is found in half the time that `bytes.find` takes."""
+_END_OF_DATA = b"\r\n.\r\n"
 
 
 class Interruption(Exception):
@@ -182,11 +180,12 @@ class Line(Take[bytes]):
         return line
 
     def _drop_excess(self, source: Input) -> None:
-        if self._dropped + len(source) > FLOOD:
+        waiting = len(source)
+        if self._dropped + waiting > FLOOD:
             raise Flood
-        if len(source) > self.limit + 1:
+        if waiting > self.limit + 1:
             # The last octet stays: it may be the CR of the line's end.
-            self._dropped += len(source.take(len(source) - 1))
+            self._dropped += len(source.take(waiting - 1))
 
 
 class Octets(Take[bytes]):
@@ -232,7 +231,7 @@ class Memory:
 
     def take(self, octets: int) -> bool:
         """Have so many more; False, and nothing taken, when there is no room."""
-        if self.used + self._shared.others(OCTETS) + octets > self.limit:
+        if self._shared.total(OCTETS) + octets > self.limit:
             return False
         self._shared.add(OCTETS, octets)
         return True
@@ -294,15 +293,17 @@ class DotData(Take[bytes]):
     def take(self, source: Input) -> bytes | None:
         """Take everything up to the end of the data."""
         arrived = source.take_all()
+        if not arrived:
+            return None
         data = self._tail + arrived
-        end = _END_OF_DATA.search(data)
-        if end is None:
+        end = data.find(_END_OF_DATA)
+        if end < 0:
             self.received += len(arrived)
             self._keep(data[:-4])
             self._tail = data[-4:]
             return None
-        self._keep(data[: end.start() + 2])
-        source.append(data[end.end() :])
+        self._keep(data[: end + 2])
+        source.append(data[end + len(_END_OF_DATA) :])
         if self._refusal:
             raise self._refusal
         return b"".join(self._chunks)[2:]

@@ -211,8 +211,11 @@ class Limiter:
         if self._doubtful:
             await self._look_again()
         self._banned.check(address, SCOPES[event])
+        limits = self._by_event.get(event)
+        if not limits:
+            return 0.0
         claims = self.claims(
-            self._by_event.get(event, ()),
+            limits,
             address,
             sender_domain=sender_domain,
             mailbox=mailbox,

@@ -12,6 +12,7 @@ _LARGEST_SIZE_DIGITS = 20  # RFC 1870 §4
 
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\-\u0080-\U0010FFFF]+"
 _DOT_STRING = rf"{_ATOM}(?:\.{_ATOM})*"
+_UNQUOTED = re.compile(_DOT_STRING)
 _QUOTED = r'"(?:[^"\\\x00-\x1f\x7f]|\\[\x20-\x7e])*"'
 _LABEL = r"[A-Za-z0-9_\u0080-\U0010FFFF](?:[A-Za-z0-9_\-\u0080-\U0010FFFF]*[A-Za-z0-9_\u0080-\U0010FFFF])?"
 _DOMAIN = rf"{_LABEL}(?:\.{_LABEL})*\.?"
@@ -52,7 +53,7 @@ class Path(NamedTuple):
         """Give it as it stands in a header, without brackets."""
         if not self.domain:
             return self.local_part
-        if re.fullmatch(_DOT_STRING, self.local_part):
+        if _UNQUOTED.fullmatch(self.local_part):
             return f"{self.local_part}@{self.domain}"
         quoted = self.local_part.replace("\\", "\\\\").replace('"', '\\"')
         return f'"{quoted}"@{self.domain}'

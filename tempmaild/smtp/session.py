@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable  # noqa: TC003 - the NamedTuple keeps them
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -36,7 +35,7 @@ from tempmaild.smtp.grammar import (
     split_command,
 )
 from tempmaild.smtp.trace import Hop, protocol_name, trace_fields
-from tempmaild.smtp.transaction import Transaction, mailbox_of
+from tempmaild.smtp.transaction import Transaction, mailbox_of, takes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,8 +58,6 @@ _TARPIT = 1.0
 """Seconds that each further error costs a client beyond the soft limit."""
 _HTTP = frozenset({b"GET", b"POST", b"PUT", b"HEAD", b"OPTIONS", b"CONNECT", b"DELETE", b"PATCH", b"TRACE"})
 
-
-_STUFFED = re.compile(rb"\r\n\.")
 _NAMING = frozenset({b"MAIL", b"RCPT"})
 """Commands that name a sender or recipient; the mail log has those that are refused."""
 
@@ -146,6 +143,7 @@ class SmtpSession(Session):
         self._transaction: Transaction | None = None
         self._verb = b""
         self._named = NULL_PATH
+        self._commands = LMTP_COMMANDS if rules.lmtp else SMTP_COMMANDS
         self._messages = 0
         self._errors = 0
 
@@ -175,7 +173,7 @@ class SmtpSession(Session):
     async def _command(self, line: bytes) -> None:
         verb, argument = split_command(line)
         self._verb, self._named = verb, NULL_PATH
-        command = self._commands().get(verb)
+        command = self._commands.get(verb)
         if command is None:
             await self._unknown(verb)
         elif command.after_greeting and not self._client_name:
@@ -197,9 +195,6 @@ class SmtpSession(Session):
             except Exception as error:  # a defect of ours ends a command, not the session
                 self.log.failure("command-failed", error, session=self.id, verb=verb)
                 await self._refuse(replies.OUR_FAULT, "defect")
-
-    def _commands(self) -> dict[bytes, Command]:
-        return LMTP_COMMANDS if self.rules.lmtp else SMTP_COMMANDS
 
     async def _unknown(self, verb: bytes) -> None:
         if verb in _HTTP and not self._client_name:
@@ -290,8 +285,9 @@ class SmtpSession(Session):
         if self._memory.used + parameters.size > self._memory.limit:
             raise OutOfMemory("no room for another message")
         self._deliveries.check_room()
-        await self._count("message", sender)
-        self._transaction = Transaction(sender, parameters.utf8, parameters.size)
+        await self._count("message", sender.domain)
+        arrival = Arrival(self.peer.address, self._client_name, str(sender), parameters.utf8)
+        self._transaction = Transaction(arrival, sender.domain, parameters.size)
         self.say(b"250 2.1.0 Ok\r\n")
 
     async def rcpt(self, argument: bytes) -> None:  # RFC 5321 §4.1.1.3
@@ -300,20 +296,20 @@ class SmtpSession(Session):
         if transaction is None:
             await self._refuse(b"503 5.5.1 Say MAIL first\r\n")
             return
-        self._named = path = rcpt_arguments(argument, utf8=transaction.utf8)
+        self._named = path = rcpt_arguments(argument, utf8=transaction.arrival.utf8)
         if len(transaction.recipients) >= self.rules.most_recipients:
             await self._refuse(b"452 4.5.3 Too many recipients\r\n", "too-many-recipients")
             return
         recipient = await self._recipient(path)
-        if 0 < recipient.largest < transaction.size:
+        if not takes(recipient, transaction.size):
             raise MessageTooLarge(f"{transaction.size} octets are announced for {recipient.address}")
-        treatment = await self._checks.treatment(self._arrival(transaction), path.domain or self.rules.host)
+        treatment = await self._checks.treatment(transaction.arrival, path.domain or self.rules.host)
         # One answer at the end of the data is for all recipients, but in LMTP.
         if not self.rules.lmtp and not transaction.treats_alike(treatment):
             reply = b"452 4.5.3 This recipient has rules of its own; please send to it separately\r\n"
             await self._refuse(reply, "other-rules")
             return
-        await self._count("recipient", transaction.sender, recipient.address)
+        await self._count("recipient", transaction.sender_domain, recipient.address)
         transaction.add(recipient, path, treatment)
         self.say(b"250 2.1.5 Ok\r\n")
 
@@ -322,7 +318,7 @@ class SmtpSession(Session):
             return await self._deliveries.recipient(path.local_part, path.domain)
         return await self._deliveries.postmaster(self.rules.host)
 
-    async def _count(self, event: Countable, sender: Path, recipient: str = "", amount: int = 1) -> None:
+    async def _count(self, event: Countable, sender_domain: str, recipient: str = "", amount: int = 1) -> None:
         """Hold the client to the limits of the operator.
 
         Raises:
@@ -332,7 +328,7 @@ class SmtpSession(Session):
         delay = await self._limiter.count(
             event,
             self.peer.address,
-            sender_domain=sender.domain,
+            sender_domain=sender_domain,
             mailbox=recipient,
             domain=recipient.rpartition("@")[2],
             amount=amount,
@@ -374,7 +370,7 @@ class SmtpSession(Session):
 
     async def help(self, _argument: bytes) -> None:  # RFC 5321 §4.1.1.8
         """List the commands."""
-        verbs = b" ".join(self._commands()).decode()
+        verbs = b" ".join(self._commands).decode()
         self.say(replies.multiline(214, [f"2.0.0 Commands: {verbs}", "2.0.0 See RFC 5321"]))
 
     async def quit(self, argument: bytes) -> None:  # RFC 5321 §4.1.1.10
@@ -407,7 +403,7 @@ class SmtpSession(Session):
                 self._statistics.count(("refuse", "refuse/malformed"))
                 await self._answer(transaction, refusal)
                 return
-            await self._count("bytes", transaction.sender, amount=len(content))
+            await self._count("bytes", transaction.sender_domain, amount=len(content))
             await self._deliver(transaction, content, message_id)
         except TempmaildError as error:
             self._log_refusal(transaction, message_id, type(error).__name__, text=error)
@@ -425,25 +421,25 @@ class SmtpSession(Session):
             reservation.release()
 
     async def _deliver(self, transaction: Transaction, content: bytes, message_id: str) -> None:
-        fitting = [r for r in transaction.recipients if not 0 < r.largest < len(content)]
-        if not fitting or (len(fitting) < len(transaction.recipients) and not self.rules.lmtp):
-            raise MessageTooLarge(f"{len(content)} octets")
-        content = await self._deliveries.normalised(content)
+        size = len(content)
+        unfitting = [recipient for recipient in transaction.recipients if not takes(recipient, size)]
+        if unfitting and not (self.rules.lmtp and len(unfitting) < len(transaction.recipients)):
+            raise MessageTooLarge(f"{size} octets")
+        if not self.rules.refuses_bare_newlines:
+            content = await self._deliveries.normalised(content)
         answers: dict[tuple[str, int], bytes] = {}
-        for treatment, recipients in transaction.groups(fitting).items():
+        for treatment, recipients in transaction.groups(size):
             answers |= await self._deliver_to(recipients, treatment, transaction, content, message_id)
-        if any(map(_is_good, answers.values())):
+        # All are treated alike, but in LMTP. One of them may be gone meanwhile; the others have the message.
+        answer = max(answers.values(), key=_is_good)
+        if _is_good(answer):
             self._statistics.answered(transaction.data_ended)
         if self.rules.lmtp:
             too_large = replies.reply_to(MessageTooLarge())
-            unfitting = [recipient for recipient in transaction.recipients if recipient not in fitting]
             self._note_message(transaction, message_id, _outcome(too_large, reason_of(MessageTooLarge())), unfitting)
             for recipient in transaction.recipients:
-                self.say(answers[mailbox_of(recipient)] if recipient in fitting else too_large)
-            return
-        # All are treated alike. One of them may be gone meanwhile; the others have the message.
-        answer = max(answers.values(), key=_is_good)
-        if _is_good(answer):
+                self.say(answers[mailbox_of(recipient)] if takes(recipient, size) else too_large)
+        elif _is_good(answer):
             self.say(answer)
         else:
             await self._refuse(answer)
@@ -459,7 +455,7 @@ class SmtpSession(Session):
         """Deliver to those who want a message treated like this; the answer for each mailbox."""
         mailboxes = [mailbox_of(recipient) for recipient in recipients]
         try:
-            verdict = await self._checks.examine(content, self._arrival(transaction), recipients, treatment)
+            verdict = await self._checks.examine(content, transaction.arrival, recipients, treatment)
             if verdict.refusal:
                 self._log_refusal(transaction, message_id, verdict.decided_by, text=verdict.refusal.text)
                 reply = replies.refusal(verdict.refusal, later=verdict.disposition == "later")
@@ -513,7 +509,7 @@ class SmtpSession(Session):
         if transaction is None:
             self._note("mail", self.id, str(self._named), "", 0, outcome)
         else:
-            self._note("rcpt", self.id, str(transaction.sender), str(self._named), transaction.size, outcome)
+            self._note("rcpt", self.id, transaction.sender, str(self._named), transaction.size, outcome)
 
     def _note_message(
         self,
@@ -523,18 +519,14 @@ class SmtpSession(Session):
         recipients: Sequence[Recipient] | None = None,
     ) -> None:
         """Have the mail log know what became of a message, for some recipients or for all."""
-        sender = str(transaction.sender)
         for recipient in transaction.recipients if recipients is None else recipients:
-            self._note("data", message_id, sender, recipient.address, transaction.size, outcome)
+            self._note("data", message_id, transaction.sender, recipient.address, transaction.size, outcome)
 
     def _note(self, stage: Stage, queue_id: str, sender: str, recipient: str, size: int, outcome: Outcome) -> None:
         if self._mail_log is not None:
-            client, tls = self.peer.address, self.peer.tls
+            peer, helo = self.peer, self._client_name
             self._mail_log.note(
-                Event(
-                    *(self._clock(), queue_id, stage, client, self._client_name, sender, recipient, size, tls),
-                    outcome,
-                )
+                Event(self._clock(), queue_id, stage, peer.address, helo, sender, recipient, size, peer.tls, outcome)
             )
 
     async def _answer(self, transaction: Transaction, reply: bytes) -> None:
@@ -559,12 +551,9 @@ class SmtpSession(Session):
             return b"554 5.4.6 Too many hops: this mail is in a loop\r\n"  # RFC 5321 §6.3
         return None
 
-    def _arrival(self, transaction: Transaction) -> Arrival:
-        return Arrival(self.peer.address, self._client_name, str(transaction.sender), transaction.utf8)
-
     def _trace(self, transaction: Transaction, message_id: str, fields: bytes) -> bytes:
         protocol = protocol_name(
-            lmtp=self.rules.lmtp, extended=self._extended, tls=bool(self.peer.tls), utf8=transaction.utf8
+            lmtp=self.rules.lmtp, extended=self._extended, tls=bool(self.peer.tls), utf8=transaction.arrival.utf8
         )
         hop = Hop(self._client_name, protocol, self.rules.host, message_id)
         # As it was written: in a catch-all mailbox nothing else may tell for whom the mail was.
@@ -592,8 +581,7 @@ def _mail_max(rules: Rules) -> str:
 
 def _without_stuffing(data: bytes) -> bytes:
     """Undo what the client did to lines that begin with a dot (RFC 5321 §4.5.2)."""
-    if _STUFFED.search(data):
-        data = data.replace(b"\r\n.", b"\r\n")
+    data = data.replace(b"\r\n.", b"\r\n")
     return data[1:] if data.startswith(b".") else data
 
 

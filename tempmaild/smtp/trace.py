@@ -10,7 +10,6 @@ from msgspec import Struct
 
 if TYPE_CHECKING:
     from tempmaild.net.conversation import Peer
-    from tempmaild.smtp.grammar import Path
 
 
 class Hop(Struct, frozen=True):
@@ -40,11 +39,12 @@ def protocol_name(*, lmtp: bool, extended: bool, tls: bool, utf8: bool) -> str:
 
 
 def trace_fields(
-    sender: Path, hop: Hop, peer: Peer, now: float, only_recipient: str | None, findings: bytes = b""
+    sender: str, hop: Hop, peer: Peer, now: float, only_recipient: str | None, findings: bytes = b""
 ) -> bytes:
     """Write Return-Path and Received, and between them what was found out about the message.
 
     Args:
+        sender: as it stands in a header, without brackets; "" for the null reverse-path.
         now: UTC epoch seconds.
         findings: whole fields. RFC 8601 §5 and RFC 7208 §9.1 want them above our Received.
         only_recipient: who gets the message; None when there are several, none of whom is to learn of the others.

@@ -6,10 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from tempmaild.core.delivery import Recipient
-    from tempmaild.service.checking import Treatment
+    from tempmaild.service.checking import Arrival, Treatment
     from tempmaild.smtp.grammar import Path
 
 
@@ -18,18 +16,24 @@ class Transaction:
     """Who sends, and to whom.
 
     Attributes:
+        sender_domain: "" for the null reverse-path.
         size: octets that the client has announced (RFC 1870 §3), 0 when it has not; of the message once it is there.
         latest: the recipient that was named last, as the client has written it.
         data_ended: what the stopwatch of the statistics said when the message was here.
     """
 
-    sender: Path
-    utf8: bool
+    arrival: Arrival
+    sender_domain: str
     size: int
     recipients: list[Recipient] = field(default_factory=list)
     latest: str = ""
     data_ended: float = 0.0
     _treatments: list[Treatment] = field(default_factory=list)
+
+    @property
+    def sender(self) -> str:
+        """Of MAIL FROM; "" for the null reverse-path."""
+        return self.arrival.sender
 
     def add(self, recipient: Recipient, path: Path, treatment: Treatment) -> None:
         """Have one recipient more."""
@@ -41,16 +45,26 @@ class Transaction:
         """Tell whether all recipients so far want the mail to be treated like this."""
         return not self._treatments or treatment == self._treatments[-1]
 
-    def groups(self, recipients: Sequence[Recipient]) -> dict[Treatment, list[Recipient]]:
-        """Give some of the recipients by how they want the mail to be treated.
+    def groups(self, octets: int) -> list[tuple[Treatment, list[Recipient]]]:
+        """Give who takes a message of so many octets, by how they want it to be treated.
 
         There is one copy for each mailbox, by however many addresses it was named.
         """
-        groups: dict[Treatment, dict[tuple[str, int], Recipient]] = {}
+        groups: list[tuple[Treatment, dict[tuple[str, int], Recipient]]] = []
         for recipient, treatment in zip(self.recipients, self._treatments, strict=True):
-            if recipient in recipients:
-                groups.setdefault(treatment, {})[mailbox_of(recipient)] = recipient
-        return {treatment: list(group.values()) for treatment, group in groups.items()}
+            if not takes(recipient, octets):
+                continue
+            group = next((group for known, group in groups if known == treatment), None)
+            if group is None:
+                group = {}
+                groups.append((treatment, group))
+            group[mailbox_of(recipient)] = recipient
+        return [(treatment, list(group.values())) for treatment, group in groups]
+
+
+def takes(recipient: Recipient, octets: int) -> bool:
+    """Tell whether a recipient takes messages of so many octets."""
+    return not 0 < recipient.largest < octets
 
 
 def mailbox_of(recipient: Recipient) -> tuple[str, int]:

@@ -26,7 +26,7 @@ def measured(*seconds: float) -> Counter[str]:
     """Count answers that took so long."""
     counts: Counter[str] = Counter()
     for each in seconds:
-        counts.update(next(n for b, n in zip((*_BOUNDS, float("inf")), _LATENCIES, strict=True) if each <= b))
+        counts[next(n for b, n in zip((*_BOUNDS, float("inf")), _LATENCIES, strict=True) if each <= b)] += 1
     return counts
 
 

@@ -13,7 +13,7 @@ from tests.support import NOW
 
 DATE = b"Thu, 28 May 2026 20:26:40 -0000"
 HOP = Hop("client.example", "ESMTP", "mx.box.test", "s1-1")
-SENDER = Path("a", "example.org")
+SENDER = "a@example.org"
 
 
 def test_all_of_it() -> None:
@@ -49,7 +49,7 @@ def test_clients(address: str, client: str) -> None:
     ],
 )
 def test_return_path(sender: Path, field: str) -> None:
-    fields = trace_fields(sender, HOP, Peer("192.0.2.1"), NOW, None)
+    fields = trace_fields(str(sender), HOP, Peer("192.0.2.1"), NOW, None)
     assert fields.startswith(f"Return-Path: {field}\r\nReceived: ".encode())
 
 
