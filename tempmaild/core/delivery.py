@@ -40,3 +40,8 @@ class Recipient(Struct, frozen=True):
     retention: int = 0
     opening: Opening | None = None
     largest: int = 0
+
+    @property
+    def may_be_full(self) -> bool:
+        """Whether there can be too many messages for another one."""
+        return self.messages > 0 and not self.replaces_oldest

@@ -122,7 +122,7 @@ def _junk_folders(transaction: Transaction, inbox_ids: list[int]) -> dict[int, i
 
 
 def _is_full(recipient: Recipient, folder: Counters) -> bool:
-    return not recipient.replaces_oldest and 0 < recipient.messages <= folder.messages
+    return recipient.may_be_full and recipient.messages <= folder.messages
 
 
 class _Stored(NamedTuple):

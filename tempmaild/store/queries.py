@@ -205,9 +205,7 @@ class Queries:
         )
 
     def has_room(self, recipient: Recipient) -> bool:
-        """Tell whether the mailbox takes one more message."""
-        if recipient.replaces_oldest or not recipient.messages:
-            return True
+        """Tell whether a mailbox that may be full takes one more message."""
         row = self._db.row("SELECT messages FROM folder WHERE id = ?", recipient.inbox_id)
         return row is None or row[0] < recipient.messages
 

@@ -13,13 +13,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tempmaild.appliance import open_appliance
 from tempmaild.core.address import skeleton
 from tempmaild.core.lifetime import Lifetime
 from tempmaild.core.policy import Policy
 from tempmaild.errors import AddressTaken, DiskFull, InvalidAddress, MailboxFull, NoSuchDomain, NoSuchMailbox
 from tempmaild.service.content import normalised
 from tempmaild.service.room import Room
+from tempmaild.settings import Settings
 from tempmaild.store.access import Immediate
+from tempmaild.store.transaction import LIFETIMES
 from tempmaild.store.vault import open_vault
 from tests.support import LIFETIME, MESSAGE, NOW, Clock, make_appliance, run
 
@@ -58,6 +61,38 @@ class TestRecipient:
         house.clock.now = NOW + 100.0
         with pytest.raises(NoSuchMailbox):
             run(house.deliveries.recipient("joe", "box.test"))
+
+    def test_is_looked_for_again_when_the_mailbox_may_have_ended(self, house: TestAppliance) -> None:
+        account = house.create("joe@box.test", lifetime=100)
+        run(house.deliveries.recipient("joe", "box.test"))
+        run(house.appliance.lifetimes.extend(account.address, by=50))
+        house.clock.now = NOW + 100.0
+        assert run(house.deliveries.recipient("joe", "box.test")).expires_at == NOW + 150
+        run(house.mailboxes.destroy(account.mailbox))
+        with pytest.raises(NoSuchMailbox):
+            run(house.deliveries.recipient("joe", "box.test"))
+
+    def test_of_a_mailbox_that_another_process_has_destroyed(
+        self, house: TestAppliance, database_url: str, tmp_path: Path
+    ) -> None:
+        account = house.create("joe@box.test")
+        run(house.deliveries.recipient("joe", "box.test"))
+        host = {"name": "mx.box.test", "state": tmp_path}
+        beside = open_appliance(Settings.model_validate({"host": host, "store": {"url": database_url}}))
+        run(beside.mailboxes.destroy(account.mailbox))
+        beside.handle.close()
+        # What the writer tells when another process has changed something.
+        house.appliance.hub.publish({LIFETIMES})
+        with pytest.raises(NoSuchMailbox):
+            run(house.deliveries.recipient("joe", "box.test"))
+
+    def test_of_very_many(self, house: TestAppliance, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("tempmaild.service.delivery._MOST_REMEMBERED", 2)
+        names = ["a", "b", "c", "a"]
+        for name in names[:3]:
+            house.create(f"{name}@box.test")
+        found = [run(house.deliveries.recipient(name, "box.test")).address for name in names]
+        assert found == [f"{name}@box.test" for name in names]
 
 
 def _contents(house: TestAppliance, account: Account) -> int:
