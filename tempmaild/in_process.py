@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 
 from tempmaild.errors import StoreFailed
 from tempmaild.in_pipe import Companion, Tickets
-from tempmaild.store.writer import CONFIGURATION, Pending, Submission
+from tempmaild.store.writer import CONFIGURATION, Submission
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,7 +48,7 @@ class WriterProcess:
         self._process: Companion | None = None
         self._stopped: Deferred[None] | None = None
         self._tickets = Tickets()
-        self._waiting: list[Pending] = []
+        self._waiting: dict[int, Change[Any]] = {}
 
     def start(self) -> None:
         """Start the process."""
@@ -69,7 +69,7 @@ class WriterProcess:
             # What this turn of the reactor brings is handed over together: one write, one commit.
             self._reactor.callLater(0, self._hand_over)
         ticket, committed = self._tickets.draw()
-        self._waiting.append(Pending(ticket, change))
+        self._waiting[ticket] = change
         return committed
 
     def stop(self) -> Deferred[None]:
@@ -83,9 +83,9 @@ class WriterProcess:
         return self._stopped
 
     def _hand_over(self) -> None:
-        waiting, self._waiting = self._waiting, []
+        waiting, self._waiting = self._waiting, {}
         if waiting and self._process is not None:
-            self._process.send(Submission(int(self._clock()), waiting))
+            self._process.send(Submission(int(self._clock()), list(waiting), list(waiting.values())))
 
     def committed(self, committed: Committed) -> None:
         """Tell those whose changes are on the disk."""
@@ -95,7 +95,7 @@ class WriterProcess:
     def ended(self, reason: object) -> None:
         """Fail what will not be answered; nobody was told that it is stored."""
         self._process = None
-        self._waiting = []
+        self._waiting = {}
         self._tickets.fail(lambda: StoreFailed("the writer has died"))
         if self._stopped is None:
             self._log.error("writer-died", reason=reason)

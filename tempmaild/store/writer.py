@@ -14,7 +14,7 @@ import signal
 import sys
 from collections import deque
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec import Struct
 
@@ -53,23 +53,30 @@ _PIECE = 1 << 20
 """Octets read from the pipe at once."""
 
 
-class Pending(Struct, frozen=True):
-    """A change that waits; `ticket` is what its submitter knows it by."""
-
-    ticket: int
-    change: Any
-
-    @property
-    def octets(self) -> int:
-        """How much of a group's octets it takes."""
-        return self.change.octets if isinstance(self.change, (Deliver, Append, Replace)) else 0
-
-
 class Submission(Struct, frozen=True):
-    """Changes that are handed over together; `now` is what the clock said, in UTC epoch seconds."""
+    """Changes that are handed over together.
+
+    Attributes:
+        now: what the clock said, in UTC epoch seconds.
+        tickets: what their submitter knows each of the changes by. By themselves: a class around each change would
+            take as long to be pickled as the change.
+    """
 
     now: int
-    changes: list[Pending]
+    tickets: list[int]
+    changes: list[Any]
+
+
+class _Pending(NamedTuple):
+    """A change that waits.
+
+    Attributes:
+        octets: how much of a group's octets it takes.
+    """
+
+    ticket: int
+    change: Change[Any]
+    octets: int
 
 
 class Committed(Struct, frozen=True):
@@ -145,6 +152,10 @@ def _commit_apart(
     return results, touched
 
 
+def _octets(change: Change[Any]) -> int:
+    return change.octets if isinstance(change, (Deliver, Append, Replace)) else 0
+
+
 def _apply(transaction: Transaction, changes: list[Change[Any]]) -> list[Result | Exception]:
     results: list[Result | Exception] = []
     position = 0
@@ -194,7 +205,7 @@ class Writer:
         """Commit until the source is closed, and everything that came before."""
         going_on = True
         while going_on:
-            waiting: deque[Pending] = deque()
+            waiting: deque[_Pending] = deque()
             going_on = self._take(waiting, _LOOK_AROUND)
             idle = not waiting
             while going_on and waiting and self._take(waiting, 0):
@@ -207,7 +218,7 @@ class Writer:
             self._look_at_others()
         self._upkeep.close()
 
-    def _take(self, waiting: deque[Pending], patience: float) -> bool:
+    def _take(self, waiting: deque[_Pending], patience: float) -> bool:
         """Add what has arrived to what waits; False at the end of the source."""
         while self._source in select.select([self._source, *self._db.alarms], [], [], patience)[0]:
             piece = os.read(self._source, _PIECE)
@@ -215,11 +226,12 @@ class Writer:
                 return False
             for submission in self._frames.feed(piece):
                 self._now = submission.now
-                waiting.extend(submission.changes)
+                octets = map(_octets, submission.changes)
+                waiting.extend(map(_Pending, submission.tickets, submission.changes, octets))
             patience = 0
         return True
 
-    def _cut_group(self, waiting: deque[Pending]) -> list[Pending]:
+    def _cut_group(self, waiting: deque[_Pending]) -> list[_Pending]:
         """Take what the next commit is to have: half of what waits, or little together.
 
         If it took all, it would wait for the daemon whenever the daemon waits for it: every client's next message
@@ -234,14 +246,14 @@ class Writer:
             octets -= group[-1].octets
         return group
 
-    def _commit(self, group: list[Pending]) -> None:
+    def _commit(self, group: list[_Pending]) -> None:
         try:
             results, touched = commit(self._db, self._vault, [pending.change for pending in group], self._now)
         except Exception as error:  # a defect, or a database that is gone, must not end the writer
             results, touched = [error] * len(group), set()
         self._send(Committed(list(self._answers(group, results)), touched))
 
-    def _answers(self, group: list[Pending], results: list[Result | Exception]) -> Iterator[tuple[int, Any]]:
+    def _answers(self, group: list[_Pending], results: list[Result | Exception]) -> Iterator[tuple[int, Any]]:
         told: Exception | None = None
         for pending, result in zip(group, results, strict=True):
             if not isinstance(result, Exception) or isinstance(result, TempmaildError):

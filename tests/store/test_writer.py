@@ -21,7 +21,7 @@ from tempmaild.store.mailboxes import DestroyMailbox
 from tempmaild.store.messages import ChangeFlags, Remove
 from tempmaild.store.opening import open_database
 from tempmaild.store.transaction import SETTINGS
-from tempmaild.store.writer import Committed, Configuration, Pending, Submission, Writer, commit
+from tempmaild.store.writer import Committed, Configuration, Submission, Writer, commit
 from tests.store.house import creation
 from tests.support import NOW
 
@@ -163,8 +163,7 @@ class House:
         """Hand over changes together; their tickets."""
         tickets = [self._tickets + number for number in range(1, len(changes) + 1)]
         self._tickets += len(changes)
-        pending = [Pending(*pair) for pair in zip(tickets, changes, strict=True)]
-        frame = memoryview(to_frame(Submission(NOW, pending)))
+        frame = memoryview(to_frame(Submission(NOW, tickets, list(changes))))
         while frame:
             frame = frame[os.write(self.sink, frame) :]
         return tickets
