@@ -73,7 +73,6 @@ def deliver_all(transaction: Transaction, deliveries: Sequence[Deliver]) -> list
     targets = list(zip(deliveries, inboxes, strict=True))
     junk = _junk_folders(transaction, [inbox_id for delivery, ids in targets if delivery.junk for inbox_id in ids])
     folders = transaction.counters([junk.get(i, i) if delivery.junk else i for delivery, ids in targets for i in ids])
-    transaction.reserve_ids(sum(2 + len(delivery.recipients) for delivery in deliveries))
     batch = _Batch(transaction)
     results: list[list[Recipient] | MailboxFull] = []
     overfull: dict[int, int] = {}
@@ -180,7 +179,7 @@ class _Batch:
             stored = self._stored[sealed] = self._add_content(sealed=sealed)
         key = stored.key and public_key and self._transaction.vault.sealer.seal(stored.key, public_key)
         now = self._transaction.now
-        entry_id = self._transaction.next_id()
+        entry_id = self._transaction.next_message_id()
         uid = folder.next_uid()
         folder.count(1, SEEN not in flags, len(content))
         self._transaction.touched.add(folder_id)
@@ -208,7 +207,7 @@ class _Batch:
         key = new_content_key() if sealed else None
         if key is not None:
             data, summary = key.seal_content(data, codec), key.seal_summary(summary)
-        content_id = self._transaction.next_id()
+        content_id = self._transaction.next_message_id()
         self._contents.append((content_id, codec, data))
         return _Stored(content_id, summary, key)
 
@@ -411,7 +410,7 @@ class Copy(Struct, frozen=True):
         _check_space(target, len(entries), self.most)
         pairs, rows, sources = [], [], []
         for entry in entries:
-            entry_id, uid = transaction.next_id(), target.next_uid()
+            entry_id, uid = transaction.next_message_id(), target.next_uid()
             target.count(1, SEEN not in entry.flags, entry.size)
             origin = (self.folder_id, entry.uid)
             rows.append((entry_id, self.target_id, uid, target.next_modseq(), transaction.now, *origin))

@@ -19,6 +19,8 @@ SETTINGS = 0
 LIFETIMES = -1
 """Stands there for mailboxes that end sooner than was known, and for credentials that are no longer good."""
 
+_SPARE_IDS = 256
+"""Ids for messages that are fetched at once: a row and a page of the database less for nearly every commit."""
 _FORGET_EVERY = 1024
 """Changes of a folder after which it is looked whether there is something to forget."""
 
@@ -88,16 +90,12 @@ class Transaction:
         self.notes = Notes()
         self._counters: dict[int, Counters] = {}
         self._ids: Iterator[int] = iter(())
+        # Those of a transaction that is rolled back are given up: they may have been fetched in it.
+        self._spare_ids, vault.spare_ids = vault.spare_ids, iter(())
 
     def reserve_ids(self, count: int) -> None:
         """Fetch as many ids at once as the next changes will need."""
-        if self.db.sqlite:
-            row = self.db.row("UPDATE counter SET value = value + ? WHERE name = 'object' RETURNING value", count)
-            assert row is not None
-            self._ids = iter(range(row[0] - count + 1, row[0] + 1))
-        else:
-            rows = self.db.rows("SELECT nextval('object_id') FROM generate_series(1, ?)", count)
-            self._ids = iter([value for (value,) in rows])
+        self._ids = self._fetch_ids(count)
 
     def next_id(self) -> int:
         """Give an id that no row has ever had."""
@@ -105,6 +103,21 @@ class Transaction:
             return value
         self.reserve_ids(1)
         return next(self._ids)
+
+    def next_message_id(self) -> int:
+        """Give an id for a row of a message: no other has ever had it, and it tells nothing of the row's age."""
+        for value in self._spare_ids:
+            return value
+        self._spare_ids = self._fetch_ids(_SPARE_IDS)
+        return next(self._spare_ids)
+
+    def _fetch_ids(self, count: int) -> Iterator[int]:
+        if self.db.sqlite:
+            row = self.db.row("UPDATE counter SET value = value + ? WHERE name = 'object' RETURNING value", count)
+            assert row is not None
+            return iter(range(row[0] - count + 1, row[0] + 1))
+        rows = self.db.rows("SELECT nextval('object_id') FROM generate_series(1, ?)", count)
+        return iter([value for (value,) in rows])
 
     def counters(self, folder_ids: Sequence[int]) -> dict[int, Counters]:
         """Give the counters of those folders that exist, locked against other daemons until the commit."""
@@ -180,6 +193,11 @@ class Transaction:
             self._forget_expunged()
         self.notes.write(self)
         self.db.announce(self.touched)
+
+    def committed(self) -> None:
+        """Leave to the next transaction what this one has fetched and not used."""
+        self.vault.traces |= self.traces
+        self.vault.spare_ids = self._spare_ids
 
     def _forget_expunged(self) -> None:
         """Now and then, forget what was expunged long ago: what is kept of a folder does not grow for ever."""

@@ -1,4 +1,4 @@
-"""The keys that a process which commits keeps in memory, or in a file that only it reads."""
+"""What a process that commits keeps in memory from one commit to the next, above all keys."""
 
 from __future__ import annotations
 
@@ -14,17 +14,19 @@ from tempmaild.errors import StoreFailed
 from tempmaild.store.disk import sync
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
 class Vault:
-    """What sealing and proving need.
+    """What sealing and proving need, and what one commit leaves to the next.
 
     Attributes:
         sealer: seals what arrives.
         host: the name under which receipts are signed.
         signing_key: the host's Ed25519 key (RFC 8032), under which it signs receipts.
         traces: the schemas in which something was deleted, of which there may still be traces on the disk.
+        spare_ids: those for messages that were fetched and are not used yet.
     """
 
     def __init__(self, host: str, signing_key: SigningKey) -> None:
@@ -32,6 +34,7 @@ class Vault:
         self.host = host
         self.signing_key = signing_key
         self.traces: set[str] = set()
+        self.spare_ids: Iterator[int] = iter(())
 
 
 def open_vault(host: str, key_file: Path) -> Vault:

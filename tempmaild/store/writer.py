@@ -132,7 +132,7 @@ def commit(
         if isinstance(error, db.interferences) and attempts > 1:
             return commit(db, vault, changes, now, attempts - 1)
         raise
-    vault.traces |= transaction.traces
+    transaction.committed()
     return results, transaction.touched
 
 

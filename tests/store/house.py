@@ -112,6 +112,18 @@ class Store:
         """Give the UIDs that are in a folder."""
         return [entry.uid for entry in self.queries.entries(folder.id)]
 
+    @property
+    def next_object(self) -> int:
+        """The lowest id that was never fetched."""
+        sql = (
+            "SELECT value FROM counter WHERE name = 'object'"
+            if self.handle.sqlite
+            else "SELECT last_value FROM object_id"
+        )
+        row = self.handle.row(sql)
+        assert row is not None
+        return int(row[0]) + 1
+
     def count(self, table: str) -> int:
         """Count the rows of a table."""
         row = self.handle.row(f"SELECT count(*) FROM {table}")

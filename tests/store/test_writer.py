@@ -109,6 +109,17 @@ class TestCommit:
         assert domains(store) == ["a.test", "box.test"]
         assert store.uids(store.folder(mailbox)) == [1, 2]
 
+    def test_leaves_ids_that_were_fetched_to_the_next(self, store: Store) -> None:
+        delivery = store.delivery(store.mailbox())
+        store.group(delivery, delivery)
+        fetched = store.next_object
+        store.write(delivery)
+        assert store.next_object == fetched
+        store.group(delivery, Defect(), delivery)
+        ids = [row[0] for table in ("content", "entry") for row in store.handle.rows(f"SELECT id FROM {table}")]
+        assert len(set(ids)) == 10
+        assert max(ids) < store.next_object
+
     def test_of_a_defect_alone_raises_it(self, store: Store) -> None:
         with pytest.raises(ZeroDivisionError):
             store.write(Defect())
