@@ -213,4 +213,6 @@ class Deliveries:
         """
         self._room.check()
         junk = verdict.disposition == "junk"
-        return await self._access.write(Deliver(content, tuple(recipients), junk, verdict.keywords, verdict.findings))
+        deliver = Deliver(content, tuple(recipients), junk, verdict.keywords, verdict.findings)
+        missing = await self._access.write(deliver)
+        return [recipient for recipient in recipients if recipient not in missing]

@@ -35,7 +35,7 @@ _INSERT_SUMMARY = "INSERT INTO summary (entry_id, data) VALUES (?, ?)"
 class Deliver(Struct, frozen=True):
     """Put one message into the inboxes of its recipients; all its lines end with CRLF.
 
-    The result is who got it; a recipient whose mailbox was destroyed meanwhile did not.
+    The result is who did not get it, because the mailbox was destroyed meanwhile; nearly always that is nobody.
 
     Attributes:
         junk: whether it goes into Junk instead, where a mailbox still has that.
@@ -67,7 +67,7 @@ class Deliver(Struct, frozen=True):
 
 
 def deliver_all(transaction: Transaction, deliveries: Sequence[Deliver]) -> list[list[Recipient] | MailboxFull]:
-    """Deliver many messages with few statements: the hot path of the writer."""
+    """Deliver many messages with few statements: the hot path of the writer; who did not get them."""
     opened = open_mailboxes(transaction, [r for delivery in deliveries for r in delivery.recipients if r.opening])
     inboxes = [[opened.get(r.address, r.inbox_id) for r in delivery.recipients] for delivery in deliveries]
     targets = list(zip(deliveries, inboxes, strict=True))
@@ -78,15 +78,14 @@ def deliver_all(transaction: Transaction, deliveries: Sequence[Deliver]) -> list
     overfull: dict[int, int] = {}
     for delivery, ids in targets:
         places = [junk.get(i, i) for i in ids] if delivery.junk else ids
-        reached = [
-            (r, folder_id) for r, folder_id in zip(delivery.recipients, places, strict=True) if folder_id in folders
-        ]
+        placed = list(zip(delivery.recipients, places, strict=True))
+        reached = [(recipient, folder_id) for recipient, folder_id in placed if folder_id in folders]
         # RCPT has looked already. In SMTP one of several recipients cannot be refused any more, so that a mailbox
         # that has become full since then gets one message too many rather than losing it.
         if reached and all(_is_full(recipient, folders[folder_id]) for recipient, folder_id in reached):
             results.append(MailboxFull(reached[0][0].address))
             continue
-        results.append([recipient for recipient, _ in reached])
+        results.append([recipient for recipient, folder_id in placed if folder_id not in folders])
         flags = batch.arrive(delivery) if reached else NO_FLAGS
         for recipient, folder_id in reached:
             batch.add(

@@ -28,7 +28,7 @@ class TestDeliver:
     def test_reaches_every_recipient(self, store: Store) -> None:
         mailboxes = [store.mailbox() for _ in range(4)]
         delivery = store.delivery(*mailboxes, text="for four")
-        assert store.write(delivery) == list(delivery.recipients)
+        assert store.write(delivery) == []
         # Two of them are sealed.
         assert store.count("content") == 2
         for mailbox in mailboxes:
@@ -54,13 +54,13 @@ class TestDeliver:
         first, second = store.mailbox(), store.mailbox()
         delivery = store.delivery(first, second)
         store.write(DestroyMailbox(first.id, 0))
-        assert store.write(delivery) == [delivery.recipients[1]]
+        assert store.write(delivery) == [delivery.recipients[0]]
 
     def test_to_nobody_keeps_nothing(self, store: Store) -> None:
         mailbox = store.mailbox()
         delivery = store.delivery(mailbox)
         store.write(DestroyMailbox(mailbox.id, 0))
-        assert store.write(delivery) == []
+        assert store.write(delivery) == list(delivery.recipients)
         assert store.count("content") == 0
 
     def test_never_reaches_who_has_the_address_now(self, store: Store) -> None:
@@ -68,19 +68,19 @@ class TestDeliver:
         delivery = store.delivery(mailbox)
         store.write(DestroyMailbox(mailbox.id, 0))
         successor = store.mailbox("same@box.test")
-        assert store.write(delivery) == []
+        assert store.write(delivery) == list(delivery.recipients)
         assert store.folder(successor).messages == 0
 
     def test_and_the_end_of_the_mailbox_in_one_group(self, store: Store) -> None:
         mailbox = store.mailbox()
         before, after = store.delivery(mailbox), store.delivery(mailbox)
         results = store.group(before, DestroyMailbox(mailbox.id, 0), after)
-        assert results == [list(before.recipients), 1, []]
+        assert results == [[], 1, list(after.recipients)]
 
     def test_to_more_inboxes_than_a_statement_has_parameters(self, store: Store) -> None:
         delivery = store.delivery(store.mailbox())
-        others = (Recipient("gone@box.test", 0, 10**6 + number, 0) for number in range(300_000))
-        assert store.write(Deliver(delivery.content, (*others, *delivery.recipients))) == list(delivery.recipients)
+        others = [Recipient("gone@box.test", 0, 10**6 + number, 0) for number in range(300_000)]
+        assert store.write(Deliver(delivery.content, (*others, *delivery.recipients))) == others
 
     @pytest.mark.parametrize("content", [b"", b"\0\xff\r\n", b"no end", b"x" * 3_000_000 + b"\r\n"])
     def test_gives_back_every_octet(self, store: Store, content: bytes) -> None:
@@ -388,8 +388,7 @@ class TestJunk:
         mailbox, other = store.mailbox(), store.mailbox()
         delivery = store.delivery(mailbox, other)
         junk = Deliver(delivery.content, delivery.recipients, junk=True, keywords=("$Junk",))
-        reached, _ = store.group(junk, delivery)
-        assert reached == list(delivery.recipients)
+        assert store.group(junk, delivery) == [[], []]
         for owner in (mailbox, other):
             (entry,) = store.queries.entries(store.folder(owner, "Junk").id)
             assert entry.flags == {"$Junk"}
@@ -409,7 +408,7 @@ class TestJunk:
         store.write(store.delivery(mailbox))
         full = structs.replace(store.recipient(mailbox), messages=1, replaces_oldest=False)
         assert isinstance(store.group(Deliver(message(), (full,)))[0], MailboxFull)
-        assert store.write(Deliver(message(), (full,), junk=True)) == [full]
+        assert store.write(Deliver(message(), (full,), junk=True)) == []
 
 
 def test_who_has_mail_with_attachments_is_told(store: Store) -> None:
