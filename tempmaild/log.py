@@ -19,7 +19,7 @@ from typing import TextIO
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 _NAMES = {number: name for name, number in _LEVELS.items()}
-_WORD = re.compile(r"[!#-<>-\[\]-~]+")
+_is_word = re.compile(r"[!#-<>-\[\]-~]+").fullmatch
 """Printable ASCII without the space, the quotation mark, the equals sign and the backslash."""
 
 
@@ -139,5 +139,7 @@ def _json_line(moment: str, level: str, part: str, event: str, fields: dict[str,
 
 def _text(value: object) -> str:
     """One word: quoted as in JSON where it has spaces, quotes or anything that is not plain ASCII."""
+    if isinstance(value, int):
+        return str(value)
     text = value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
-    return text if _WORD.fullmatch(text) else json.dumps(text)
+    return text if _is_word(text) else json.dumps(text)

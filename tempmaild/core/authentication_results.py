@@ -16,11 +16,12 @@ from tempmaild.core.headers import unfold, without_comments
 from tempmaild.errors import InvalidAddress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from tempmaild.core.verdict import Finding
 
 FIELD: Final = "Authentication-Results"
+_FIELD_IN_LOWER_CASE: Final = FIELD.lower().encode()
 MOST_FIELDS: Final = 1000
 """Fields of that name that are read; where there are more, no message is honest, and all go."""
 LONGEST_HEAD: Final = 1024
@@ -128,7 +129,7 @@ def _folded(words: Iterable[str]) -> Iterator[str]:
     yield line
 
 
-def without_forged(content: bytes, authserv_id: str, names: Iterable[str] = ()) -> bytes:
+def without_forged(content: bytes, authserv_id: str, names: Collection[str] = ()) -> bytes:
     """Take out of a message's header what others have written in our name.
 
     A field without an authserv-id is taken out, too: it does not say that it is somebody else's. Received-SPF fields
@@ -143,6 +144,8 @@ def without_forged(content: bytes, authserv_id: str, names: Iterable[str] = ()) 
     """
     # An octet is put before, so that the first line begins like all others.
     header = b"\n" + content[: _header_end(content)].lower()
+    if not names and _FIELD_IN_LOWER_CASE not in header:  # which is seen in a tenth of the time
+        return content
     matches = list(_field_names(frozenset(name.lower() for name in names)).finditer(header))
     if not matches:
         return content
