@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 import time
 from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tempmaild.checks.dns import LookupFailed, NoSuchName
+from tempmaild.checks.waiting import side_by_side, within
 from tempmaild.core import listing
 from tempmaild.core.verdict import Finding, Refusal, Report
 
@@ -101,12 +101,11 @@ class Blocklists:
             asking += [self._ask(one, questions) for one in self._domains]
         if not asking:
             return Report()
-        # A task costs more than a list whose answer is known.
-        return _report([await asking[0]] if len(asking) == 1 else await asyncio.gather(*asking))
+        return _report(await side_by_side(*asking))
 
     async def of_address(self, address: str) -> list[Finding]:
         """Tell which lists of addresses have this one ("fail"), and which do not tell ("temperror")."""
-        answers = await asyncio.gather(*(self._ask(one, [_of_address(address)]) for one in self._dnsbl))
+        answers = await side_by_side(*[self._ask(one, [_of_address(address)]) for one in self._dnsbl])
         return [_finding(answer) for answer in answers if answer]
 
     async def _names(self, examined: Examined, client: str) -> list[str]:
@@ -120,9 +119,9 @@ class Blocklists:
         return names
 
     async def _reverse_names(self, client: str) -> Sequence[str]:
+        pointer = ipaddress.ip_address(client).reverse_pointer
         try:
-            async with asyncio.timeout(_REVERSE_SECONDS):
-                names = await self._resolver.lookup(ipaddress.ip_address(client).reverse_pointer, "PTR")
+            names = await within(_REVERSE_SECONDS, self._resolver.lookup(pointer, "PTR"))
         except (NoSuchName, LookupFailed, TimeoutError):
             return ()
         return names[:_MOST_REVERSE]
@@ -132,10 +131,7 @@ class Blocklists:
         if self._off_until.get(block_list.zone, 0) > self._clock():
             return None
         try:
-            async with asyncio.timeout(block_list.seconds):
-                for question in questions:
-                    if hit := await self._hit(block_list, question):
-                        return hit
+            return await within(block_list.seconds, self._first_hit(block_list, questions))
         except (LookupFailed, TimeoutError):
             return _Failure(block_list)
         except _NoAnswer as answer:
@@ -146,6 +142,12 @@ class Blocklists:
         except _ListsAll:
             self._off_until[block_list.zone] = self._clock() + _OFF_SECONDS
             self._log.error("blocklist-lists-everybody", zone=block_list.zone, off_seconds=_OFF_SECONDS)
+        return None
+
+    async def _first_hit(self, block_list: BlockList, questions: Iterable[_Question]) -> _Hit | None:
+        for question in questions:
+            if hit := await self._hit(block_list, question):
+                return hit
         return None
 
     async def _hit(self, block_list: BlockList, question: _Question) -> _Hit | None:

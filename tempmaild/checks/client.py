@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 from typing import TYPE_CHECKING, Final, Literal
 
 from tempmaild.checks.dns import LookupFailed, NoSuchName
+from tempmaild.checks.waiting import side_by_side
 from tempmaild.core.client_name import literal_address, looks_like_host
 from tempmaild.core.verdict import Finding, Refusal, Report
 
@@ -40,7 +40,7 @@ class Client:
         if mail.relayed or not mail.client:
             return Report()
         address = ipaddress.ip_address(mail.client)
-        iprev, helo = await asyncio.gather(self._iprev(address), self._helo(mail.helo, address))
+        iprev, helo = await side_by_side(self._iprev(address), self._helo(mail.helo, address))
         states = {_STATES.get(finding.result, "fine") for finding in (iprev, helo)}
         if "bad" in states:
             refusal = _BAD_HELO if _STATES.get(iprev.result) != "bad" else _NO_NAME

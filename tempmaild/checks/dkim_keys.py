@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
 from functools import lru_cache
@@ -19,6 +18,7 @@ from dkim.util import InvalidTagValueList, parse_tag_value
 from msgspec import Struct
 
 from tempmaild.checks.dns import LookupFailed, NoSuchName
+from tempmaild.checks.waiting import side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -88,9 +88,7 @@ Found = tuple[Key, ...] | Unverified
 async def find_keys(resolver: Resolver, places: Iterable[Place]) -> dict[Place, Found]:
     """Look up the keys at all these places at once."""
     distinct = list(dict.fromkeys(places))
-    if len(distinct) == 1:  # the usual message spares itself a task
-        return {distinct[0]: await _find(resolver, distinct[0])}
-    found = await asyncio.gather(*[_find(resolver, place) for place in distinct])
+    found = await side_by_side(*[_find(resolver, place) for place in distinct])
     return dict(zip(distinct, found, strict=True))
 
 

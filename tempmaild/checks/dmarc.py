@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, get_args
 
 from msgspec.structs import replace
 
 from tempmaild.checks.dns import LookupFailed, NoSuchName
+from tempmaild.checks.waiting import within
 from tempmaild.core.address import normalise_domain
 from tempmaild.core.dmarc_record import Policy, applicable_record, organizational_domain, parse_records, walk
 from tempmaild.core.envelope import parse_addresses
@@ -108,13 +108,15 @@ class Dmarc:
             return Report("bad", (finding,), refusal=_TOO_MANY, most="junk")
         identifiers = find_identifiers(examined)
         try:
-            async with asyncio.timeout(self._seconds):
-                outcomes = [await self._evaluate(domain, identifiers) for domain in author.domains]
+            outcomes = await within(self._seconds, self._outcomes(author, identifiers))
         except TimeoutError:
             outcomes = [Outcome("temperror", domain, reason="it took too long") for domain in author.domains]
         if author.problem:
             return _report_of_several(outcomes, author.problem)
         return _report(_with_arc(outcomes[0], examined))
+
+    async def _outcomes(self, author: Author, identifiers: Identifiers) -> list[Outcome]:
+        return [await self._evaluate(domain, identifiers) for domain in author.domains]
 
     async def _evaluate(self, author: str, identifiers: Identifiers) -> Outcome:
         try:

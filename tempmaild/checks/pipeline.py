@@ -6,12 +6,14 @@ import asyncio
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from tempmaild.checks.mail import Examined
+from tempmaild.checks.waiting import eager
 from tempmaild.core.authentication_results import field, without_forged
 from tempmaild.core.checking import AttachmentsRule, Checking, ClamavRule
 from tempmaild.core.removal import without_parts
 from tempmaild.core.verdict import Refusal, Report, Verdict
 
 if TYPE_CHECKING:
+    from asyncio import Future
     from collections.abc import Iterator, Mapping, Sequence
 
     from tempmaild.checks.mail import Mail
@@ -68,38 +70,40 @@ class Pipeline:
         examined = Examined(mail, reports)
         wanted = [name for name in self._checks if rule_of(mail.checking, name).enabled]
         until = asyncio.get_running_loop().time() + self._seconds
-        reports.update(await self._side_by_side([name for name in wanted if name != _DEPENDENT], examined))
+        reports.update(await self._side_by_side([name for name in wanted if name != _DEPENDENT], examined, until))
         if _DEPENDENT in wanted:
-            # Nothing is left to be done at its side, and a task of its own costs as much as a look-up.
-            limit = min(until, asyncio.get_running_loop().time() + self._checks[_DEPENDENT].seconds)
-            try:
-                async with asyncio.timeout_at(limit):
-                    reports[_DEPENDENT] = await self._report(_DEPENDENT, examined)
-            except TimeoutError:
-                reports[_DEPENDENT] = self._late(_DEPENDENT)
+            reports.update(await self._side_by_side([_DEPENDENT], examined, until))
         return reports
 
-    async def _side_by_side(self, names: Sequence[str], examined: Examined) -> dict[str, Report]:
+    async def _side_by_side(self, names: Sequence[str], examined: Examined, until: float) -> dict[str, Report]:
         """Make checks at the same time, each for as long as it may take."""
-        tasks = {name: asyncio.create_task(self._report(name, examined)) for name in names}
         begun = asyncio.get_running_loop().time()
+        # From the last to the first: those that ask other programs come last, and these work meanwhile.
+        tasks = {name: eager(self._report(name, examined)) for name in reversed(names)}
+        going = {name: task for name, task in tasks.items() if not task.done()}
+        if going:
+            await self._wait(going, begun, until - begun)
+        return {
+            name: self._late(name) if not tasks[name].done() or tasks[name].cancelled() else tasks[name].result()
+            for name in names
+        }
+
+    async def _wait(self, tasks: Mapping[str, Future[Report]], begun: float, most: float) -> None:
+        """Wait for checks, each for as long as it may take but no more than `most` seconds, and end those left."""
+        limits = {name: min(self._checks[name].seconds, most) for name in tasks}
         try:
             # One timer at a time, and with mail that nothing is wrong with just one: each costs as much as a look-up.
-            for seconds in sorted({min(self._checks[name].seconds, self._seconds) for name in names}):
+            for seconds in sorted(set(limits.values())):
                 passed = asyncio.get_running_loop().time() - begun
                 going = [task for task in tasks.values() if not task.done()]
                 if going:
                     await asyncio.wait(going, timeout=max(seconds - passed, 0))
                 for name, task in tasks.items():
-                    if self._checks[name].seconds <= seconds:
+                    if limits[name] <= seconds:
                         task.cancel()
         finally:
             for task in tasks.values():
                 task.cancel()
-        return {
-            name: task.result() if task.done() and not task.cancelled() else self._late(name)
-            for name, task in tasks.items()
-        }
 
     async def _report(self, name: str, examined: Examined) -> Report:
         try:

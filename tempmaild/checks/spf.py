@@ -7,7 +7,6 @@ are loose and take quadratic time; nothing of pyspf's own DNS is used, and every
 
 from __future__ import annotations
 
-import asyncio
 import re
 from functools import lru_cache
 from ipaddress import ip_address
@@ -17,7 +16,7 @@ import idna
 import spf
 
 from tempmaild.checks.dns import LookupFailed, NoSuchName
-from tempmaild.checks.waiting import run_waiting, wait_for
+from tempmaild.checks.waiting import run_waiting, wait_for, within
 from tempmaild.core.received_spf import printable, received_spf
 from tempmaild.core.spf_record import LONGEST_NAME, Malformed, expand_explanation, expand_name, mechanism, tidy
 from tempmaild.core.verdict import Finding, Refusal, Report
@@ -97,7 +96,7 @@ class Spf:
     def __init__(self, resolver: Resolver, host: str, seconds: float) -> None:
         self._resolver = resolver
         self._host = host
-        self._seconds = seconds
+        self._seconds = max(seconds - _MARGIN, seconds / 2)
 
     async def examine(self, examined: Examined) -> Report:
         """Check a message."""
@@ -107,8 +106,7 @@ class Spf:
         identities = _identities(mail)
         outcomes: list[Outcome] = []
         try:
-            async with asyncio.timeout(max(self._seconds - _MARGIN, self._seconds / 2)):
-                await run_waiting(self._evaluate, mail, identities, outcomes)
+            await within(self._seconds, run_waiting(self._evaluate, mail, identities, outcomes))
         except TimeoutError:
             outcomes.append(Outcome("temperror", problem="it took too long"))
         told = list(zip(identities, outcomes, strict=False))

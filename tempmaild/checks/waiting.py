@@ -1,22 +1,103 @@
-"""Synchronous code that can wait: libraries that ask DNS by calling a function, run on asyncio without a thread.
+"""Ways to wait for answers that are mostly there already.
 
-Such a library runs in a greenlet, a call stack of its own. Where it wants an answer, its stack is set aside until
-asyncio has the answer, and other messages go on meanwhile.
+For nearly all mail what a check asks is in a cache, so that nothing has to wait: `eager`, `side_by_side` and `within`
+make a task or a timer only where something does.
+
+A library that asks DNS by calling a function runs in a greenlet, a call stack of its own (`run_waiting`). Where it
+wants an answer, its stack is set aside until asyncio has the answer, and other messages go on meanwhile.
 """
 
 from __future__ import annotations
 
+import asyncio
 from asyncio import CancelledError
+from collections.abc import Coroutine
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from greenlet import getcurrent, greenlet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from asyncio import Future
+    from collections.abc import Callable, Generator
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
+
+
+def eager(awaited: Coroutine[Any, Any, _T]) -> Future[_T]:
+    """Run a coroutine at once as far as it comes, and the rest of it, if it has to wait, as a task.
+
+    It is what Python 3.12 has as eager tasks. As there is no task yet until it waits for the first time, it cannot
+    use `asyncio.timeout` before; `within` does instead.
+    """
+    loop = asyncio.get_running_loop()
+    try:
+        first = awaited.send(None)
+    except StopIteration as end:
+        ended = loop.create_future()
+        ended.set_result(end.value)
+        return ended
+    except Exception as error:
+        ended = loop.create_future()
+        ended.set_exception(error)
+        return ended
+    return loop.create_task(_Rest(awaited, first))
+
+
+async def side_by_side(*several: Coroutine[Any, Any, _T]) -> list[_T]:
+    """Give the results of coroutines that wait at the same time; the first exception among them is raised."""
+    tasks = list(map(eager, several))
+    try:
+        return [await task for task in tasks]
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+async def within(seconds: float, awaited: Coroutine[Any, Any, _T]) -> _T:
+    """Give the result of a coroutine.
+
+    Raises:
+        TimeoutError: it has waited for longer than this, and was cancelled.
+    """
+    task = eager(awaited)
+    if not task.done():
+        try:
+            await asyncio.wait([task], timeout=seconds)
+        finally:
+            late = task.cancel()
+        if late:
+            await asyncio.wait([task])
+            raise TimeoutError
+    return task.result()
+
+
+class _Rest(Coroutine[Any, Any, _T]):
+    """The rest of a coroutine that has begun, and waits for something."""
+
+    def __init__(self, begun: Coroutine[Any, Any, _T], waited_for: object) -> None:
+        self._begun = begun
+        self._waited_for = [waited_for]
+
+    def send(self, value: object) -> Any:
+        """Tell whoever runs it what it waits for, and go on from there the next time."""
+        return self._waited_for.pop() if self._waited_for else self._begun.send(value)
+
+    def throw(self, *error: Any) -> Any:
+        """Go on with an exception; it may come before anybody was told what this waits for."""
+        self._waited_for.clear()
+        return self._begun.throw(*error)
+
+    def close(self) -> None:
+        """End it."""
+        self._begun.close()
+
+    def __await__(self) -> Generator[Any, Any, _T]:
+        """Run it within another, as a coroutine has to be able to."""
+        while self._waited_for:
+            yield self._waited_for.pop()
+        return (yield from self._begun.__await__())
 
 
 async def run_waiting(function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:

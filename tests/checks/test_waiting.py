@@ -1,4 +1,4 @@
-"""Synchronous functions that wait for coroutines."""
+"""Coroutines that mostly need not wait, and synchronous functions that wait for coroutines."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tempmaild.checks.waiting import run_waiting, wait_for
+from tempmaild.checks.waiting import eager, run_waiting, side_by_side, wait_for, within
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +26,132 @@ async def refused() -> int:
     raise KeyError("refused")
 
 
+async def at_once(value: int) -> int:
+    return value
+
+
+async def refused_at_once() -> int:
+    raise KeyError("refused")
+
+
+class TestEager:
+    """What has not to wait has ended when it was begun; the rest is a task like any other."""
+
+    def test_what_does_not_wait_has_ended(self) -> None:
+        async def main() -> None:
+            assert eager(at_once(5)).result() == 5
+            with pytest.raises(KeyError, match="refused"):
+                eager(refused_at_once()).result()
+
+        asyncio.run(main())
+
+    def test_what_waits_goes_on(self) -> None:
+        async def several() -> int:
+            return await given(1) + await given(2) + await asyncio.to_thread(int, "4")
+
+        async def main() -> None:
+            begun = eager(several())
+            assert not begun.done()
+            assert await begun == 7
+            with pytest.raises(KeyError, match="refused"):
+                await eager(refused())
+
+        asyncio.run(main())
+
+    def test_what_waits_is_told_of_failures(self) -> None:
+        async def main() -> None:
+            waited_for = asyncio.get_running_loop().create_future()
+
+            async def rescued() -> int:
+                try:
+                    return int(await waited_for)
+                except KeyError:
+                    return await given(7)
+
+            begun = eager(rescued())
+            waited_for.set_exception(KeyError())
+            assert await begun == 7
+
+        asyncio.run(main())
+
+    def test_what_waits_can_be_cancelled(self) -> None:
+        steps: list[str] = []
+
+        async def slow() -> None:
+            try:
+                await asyncio.sleep(1000)
+            finally:
+                steps.append("unwinds")
+                await asyncio.sleep(0)
+                steps.append("and may wait")
+
+        async def main() -> None:
+            begun = eager(slow())
+            begun.cancel()
+            await asyncio.wait([begun])
+            assert begun.cancelled()
+
+        asyncio.run(main())
+        assert steps == ["unwinds", "and may wait"]
+
+
+class TestSideBySide:
+    def test_all_results_are_given(self) -> None:
+        assert asyncio.run(side_by_side()) == []
+        assert asyncio.run(side_by_side(at_once(1), given(2), at_once(3))) == [1, 2, 3]
+
+    def test_they_wait_at_the_same_time(self) -> None:
+        async def main() -> list[bool]:
+            barrier = asyncio.Barrier(2)
+            return [0 in await side_by_side(barrier.wait(), barrier.wait())]
+
+        assert asyncio.run(main()) == [True]
+
+    def test_one_that_fails_ends_the_others(self) -> None:
+        async def main() -> None:
+            with pytest.raises(KeyError):
+                await side_by_side(refused(), asyncio.sleep(1000, 1))
+            await asyncio.sleep(0)
+            assert len(asyncio.all_tasks()) == 1
+
+        asyncio.run(main())
+
+
+class TestWithin:
+    def test_what_is_in_time_is_given(self) -> None:
+        assert asyncio.run(within(0, at_once(1))) == 1
+        assert asyncio.run(within(1000, given(2))) == 2
+        with pytest.raises(KeyError):
+            asyncio.run(within(1000, refused()))
+
+    def test_what_is_late_is_ended(self) -> None:
+        ended: list[bool] = []
+
+        async def slow() -> None:
+            try:
+                await asyncio.sleep(1000)
+            finally:
+                ended.append(True)
+
+        async def main() -> None:
+            with pytest.raises(TimeoutError):
+                await within(0.01, slow())
+            assert ended
+
+        asyncio.run(main())
+
+    def test_it_can_be_cancelled(self) -> None:
+        async def main() -> None:
+            waiting = eager(within(1000, asyncio.sleep(1000)))
+            await asyncio.sleep(0)
+            waiting.cancel()
+            await asyncio.wait([waiting])
+            await asyncio.sleep(0)
+            assert len(asyncio.all_tasks()) == 1
+
+        asyncio.run(main())
+
+
 def added(*values: int, start: int = 0) -> int:
     return sum((wait_for(given(value)) for value in values), start)
 
@@ -41,10 +167,7 @@ def test_it_gives_the_result() -> None:
 
 
 def test_what_does_not_suspend_is_waited_for_as_well() -> None:
-    async def at_once() -> int:
-        return 5
-
-    assert run(lambda: wait_for(at_once())) == 5
+    assert run(lambda: wait_for(at_once(5))) == 5
 
 
 def test_exceptions_are_raised_in_the_function() -> None:
