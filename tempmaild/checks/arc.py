@@ -76,7 +76,7 @@ class Arc:
 
     async def examine(self, examined: Examined) -> Report:
         """Validate the chain; it is bad when it fails, which any host on the way may have caused."""
-        message = SignedMessage(examined.mail.content)
+        message = examined.signed
         if not message.oversized and message.fields.keys().isdisjoint(_FIELDS):
             return Report(findings=(Finding("arc", "none"),))
         client = _client(examined.mail)

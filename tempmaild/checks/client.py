@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal
 
 from tempmaild.checks.dns import LookupFailed, NoSuchName
@@ -39,7 +40,7 @@ class Client:
         mail = examined.mail
         if mail.relayed or not mail.client:
             return Report()
-        address = ipaddress.ip_address(mail.client)
+        address = _address(mail.client)
         iprev, helo = await side_by_side(self._iprev(address), self._helo(mail.helo, address))
         states = {_STATES.get(finding.result, "fine") for finding in (iprev, helo)}
         if "bad" in states:
@@ -51,7 +52,7 @@ class Client:
         """Make the check of RFC 8601 §3."""
         properties = (("policy.iprev", str(address)),)
         try:
-            names = await self._resolver.lookup(address.reverse_pointer, "PTR")
+            names = await self._resolver.lookup(_pointer(address), "PTR")
         except NoSuchName:
             names = ()
         except LookupFailed:
@@ -106,6 +107,17 @@ class Client:
     async def _addresses(self, name: str, version: int) -> set[IpAddress]:
         kind: Literal["A", "AAAA"] = "A" if version == 4 else "AAAA"
         try:
-            return set(map(ipaddress.ip_address, await self._resolver.lookup(name, kind)))
+            return set(map(_address, await self._resolver.lookup(name, kind)))
         except NoSuchName:
             return set()
+
+
+@lru_cache(maxsize=8192)
+def _address(text: str) -> IpAddress:
+    return ipaddress.ip_address(text)
+
+
+@lru_cache(maxsize=4096)
+def _pointer(address: IpAddress) -> str:
+    """Give the name under which DNS has the names of an address."""
+    return address.reverse_pointer

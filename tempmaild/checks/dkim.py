@@ -18,7 +18,6 @@ from tempmaild.checks.signatures import (
     read_tags,
     verify_message,
 )
-from tempmaild.checks.signed_message import SignedMessage
 from tempmaild.core.address import LONGEST_LOCAL_PART
 from tempmaild.core.verdict import Finding, Refusal, Report
 
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from tempmaild.checks.dns import Resolver
     from tempmaild.checks.mail import Examined
     from tempmaild.checks.signatures import Tags
+    from tempmaild.checks.signed_message import SignedMessage
     from tempmaild.core.verdict import State
 
 _MOST_SIGNATURES: Final = 10
@@ -85,7 +85,7 @@ class Dkim:
 
     async def examine(self, examined: Examined) -> Report:
         """Verify the signatures; it is bad when one fails and none passes."""
-        message = SignedMessage(examined.mail.content)
+        message = examined.signed
         if message.oversized:
             return Report(findings=(Finding("dkim", "neutral", reason="the header is too long"),))
         fields = message.fields.get(b"dkim-signature", [])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from tempmaild.checks.signed_message import SignedMessage
 from tempmaild.core.checking import Checking
 from tempmaild.core.mime import parse
 
@@ -57,6 +58,11 @@ class Examined:
     def parsed(self) -> tuple[Part, Envelope]:
         """The part tree and the envelope."""
         return parse(self.mail.content)
+
+    @cached_property
+    def signed(self) -> SignedMessage:
+        """The message as signatures see it."""
+        return SignedMessage(self.mail.content)
 
     @property
     def root(self) -> Part:

@@ -109,8 +109,9 @@ class Spf:
             await within(self._seconds, run_waiting(self._evaluate, mail, identities, outcomes))
         except TimeoutError:
             outcomes.append(Outcome("temperror", problem="it took too long"))
-        told = list(zip(identities, outcomes, strict=False))
-        return self._report(mail, [told[0], *(each for each in told[1:] if each[1].result != "none")])
+        first, *others = zip(identities, outcomes, strict=False)
+        told = (first, *[each for each in others if each[1].result != "none"])
+        return _report(self._host, mail.client, mail.helo, mail.sender, told)
 
     def _evaluate(self, mail: Mail, identities: list[Identity], outcomes: list[Outcome]) -> None:
         for identity in identities:
@@ -118,32 +119,6 @@ class Spf:
                 outcomes.append(_Query(self._resolver, mail, identity, self._host).outcome())
             else:
                 outcomes.append(Outcome("none", problem="this is no domain name"))
-
-    def _report(self, mail: Mail, told: list[tuple[Identity, Outcome]]) -> Report:
-        first = told[0][1]
-        failed = next((each for each in told if each[1].result == "fail"), None)
-        findings = tuple(_finding(identity, outcome) for identity, outcome in told)
-        fields = tuple(self._field(mail, identity, outcome) for identity, outcome in told)
-        if failed:
-            return Report("bad", findings, fields, refusal=_refusal(mail, *failed))
-        if first.result == "temperror":
-            return Report("failed", findings, fields, refusal=_UNKNOWN)
-        return Report("fine", findings, fields)
-
-    def _field(self, mail: Mail, identity: Identity, outcome: Outcome) -> bytes:
-        comment = _COMMENTS[outcome.result].format(identity=identity.given, client=mail.client)
-        matched = "" if outcome.result == "none" else outcome.mechanism or "default"
-        in_error = outcome.result in {"temperror", "permerror"}
-        pairs = (
-            ("client-ip", mail.client),
-            ("envelope-from", mail.sender),
-            ("helo", mail.helo),
-            ("receiver", self._host),
-            ("identity", identity.kind),
-            ("mechanism", "" if in_error else matched),
-            ("problem", outcome.problem),
-        )
-        return received_spf(outcome.result, f"{self._host}: {comment}", pairs)
 
 
 def _identities(mail: Mail) -> list[Identity]:
@@ -172,16 +147,45 @@ def _domain(name: str) -> str:
     return folded if len(folded) <= LONGEST_NAME and _DOMAIN.fullmatch(folded) else ""
 
 
+@lru_cache(maxsize=1024)
+def _report(host: str, client: str, helo: str, sender: str, told: tuple[tuple[Identity, Outcome], ...]) -> Report:
+    """Say what the outcomes come to; who sends one message often sends another."""
+    findings = tuple(_finding(identity, outcome) for identity, outcome in told)
+    fields = tuple(_field(host, client, helo, sender, identity, outcome) for identity, outcome in told)
+    failed = next((each for each in told if each[1].result == "fail"), None)
+    if failed:
+        return Report("bad", findings, fields, refusal=_refusal(client, *failed))
+    if told[0][1].result == "temperror":
+        return Report("failed", findings, fields, refusal=_UNKNOWN)
+    return Report("fine", findings, fields)
+
+
+def _field(host: str, client: str, helo: str, sender: str, identity: Identity, outcome: Outcome) -> bytes:
+    comment = _COMMENTS[outcome.result].format(identity=identity.given, client=client)
+    matched = "" if outcome.result == "none" else outcome.mechanism or "default"
+    in_error = outcome.result in {"temperror", "permerror"}
+    pairs = (
+        ("client-ip", client),
+        ("envelope-from", sender),
+        ("helo", helo),
+        ("receiver", host),
+        ("identity", identity.kind),
+        ("mechanism", "" if in_error else matched),
+        ("problem", outcome.problem),
+    )
+    return received_spf(outcome.result, f"{host}: {comment}", pairs)
+
+
 def _finding(identity: Identity, outcome: Outcome) -> Finding:
     # RFC 8601 §2.7.2
     name = identity.domain or identity.given.rpartition("@")[2]
     return Finding("spf", outcome.result, ((f"smtp.{identity.kind}", name),), outcome.problem)
 
 
-def _refusal(mail: Mail, identity: Identity, outcome: Outcome) -> Refusal:
+def _refusal(client: str, identity: Identity, outcome: Outcome) -> Refusal:
     """Say why mail is refused (RFC 7372 §3.2), with the reasons of the domain's owner as such (RFC 7208 §11.5)."""
     command = "MAIL FROM" if identity.kind == "mailfrom" else "HELO"
-    text = f"SPF {command} check failed: {identity.domain} does not let {mail.client} send its mail"
+    text = f"SPF {command} check failed: {identity.domain} does not let {client} send its mail"
     if outcome.explanation:
         text += f"; {identity.domain} explains: {outcome.explanation}"
     return Refusal("5.7.23", printable(text, _LONGEST_REFUSAL))

@@ -61,8 +61,14 @@ def field(authserv_id: str, findings: Sequence[Finding], *, utf8: bool = False) 
         lines[0] += "; none"
     for finding in findings:
         lines[-1] += ";"
-        lines += _folded(_words(finding, utf8=utf8))
+        lines += _lines(finding, utf8)
     return ("\r\n".join(lines) + "\r\n").encode()
+
+
+@lru_cache(maxsize=1024)
+def _lines(finding: Finding, utf8: bool) -> tuple[str, ...]:
+    """Write what one method has found; of most mail it is the same as of the mail before."""
+    return tuple(_folded(_words(finding, utf8=utf8)))
 
 
 def _words(finding: Finding, *, utf8: bool) -> Iterator[str]:
