@@ -14,7 +14,7 @@ from tempmaild.core.verdict import Refusal, Report, Verdict
 
 if TYPE_CHECKING:
     from asyncio import Future
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from tempmaild.checks.mail import Mail
     from tempmaild.core.checking import Action, Failing, Rule
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from tempmaild.settings import Settings
 
 _DEPENDENT: Final = "dmarc"
-"""The check that needs what the others have found out."""
+_NEEDED: Final = ("spf", "dkim", "arc")
+"""The check that needs what others have found out, and these."""
+_ASKING: Final = frozenset({"clamav", "spam"})
+"""Checks that have other programs do most of the work."""
 _OUR_FIELDS: Final = ("X-Spam-Score",)
 """Fields that checks of ours write, and that nobody else may."""
 _STERNNESS: Final = ("accept", "mark", "strip", "junk", "refuse")
@@ -45,6 +48,21 @@ class Timed(NamedTuple):
     seconds: float
 
 
+class _Examination:
+    """One message while it is examined.
+
+    Attributes:
+        tasks: the checks that have begun, by their names.
+        until: by the clock of the event loop; no check may take longer.
+    """
+
+    def __init__(self, mail: Mail, until: float) -> None:
+        self.reports: dict[str, Report] = {}
+        self.examined = Examined(mail, self.reports)
+        self.tasks: dict[str, Future[Report]] = {}
+        self.until = until
+
+
 class Pipeline:
     """Examines messages.
 
@@ -56,51 +74,54 @@ class Pipeline:
 
     def __init__(self, checks: Mapping[str, Timed], host: str, seconds: float, log: Log) -> None:
         self._checks = checks
+        # Those that ask other programs begin first: these work meanwhile.
+        self._first = sorted((name for name in checks if name != _DEPENDENT), key=lambda name: name not in _ASKING)
+        self._names = sorted(checks, key=lambda name: name == _DEPENDENT)
         self._host = host
         self._seconds = seconds
         self._log = log
 
-    async def examine(self, mail: Mail) -> Verdict:
-        """Examine a message, and decide what is done with it."""
-        return decide(mail, await self.reports(mail), self._host)
+    def begin(self, mails: Iterable[Mail]) -> list[Future[Verdict]]:
+        """Begin to examine messages, and give what will be their verdicts."""
+        return [eager(self._verdict(examination)) for examination in self._begun(mails)]
 
     async def reports(self, mail: Mail) -> dict[str, Report]:
         """Make the checks that the domain wants, and give what each says."""
-        reports: dict[str, Report] = {}
-        examined = Examined(mail, reports)
-        wanted = [name for name in self._checks if rule_of(mail.checking, name).enabled]
+        (examination,) = self._begun([mail])
+        return await self._reports(examination)
+
+    def _begun(self, mails: Iterable[Mail]) -> list[_Examination]:
+        """Begin each check for all messages before the next one.
+
+        So the processor has in its caches what a check needs: of ten messages each takes a fifth less than by itself.
+        """
         until = asyncio.get_running_loop().time() + self._seconds
-        reports.update(await self._side_by_side([name for name in wanted if name != _DEPENDENT], examined, until))
-        if _DEPENDENT in wanted:
-            reports.update(await self._side_by_side([_DEPENDENT], examined, until))
-        return reports
+        examinations = [_Examination(mail, until) for mail in mails]
+        for name in self._first:
+            for examination in examinations:
+                self._begin(name, examination)
+        return examinations
 
-    async def _side_by_side(self, names: Sequence[str], examined: Examined, until: float) -> dict[str, Report]:
-        """Make checks at the same time, each for as long as it may take."""
-        begun = asyncio.get_running_loop().time()
-        # From the last to the first: those that ask other programs come last, and these work meanwhile.
-        tasks = {name: eager(self._report(name, examined)) for name in reversed(names)}
-        going = {name: task for name, task in tasks.items() if not task.done()}
-        if going:
-            await self._wait(going, begun, until - begun)
-        return {
-            name: self._late(name) if not tasks[name].done() or tasks[name].cancelled() else tasks[name].result()
-            for name in names
-        }
+    def _begin(self, name: str, examination: _Examination) -> None:
+        """Begin a check, if it is wanted, for as long as it may take."""
+        if not rule_of(examination.examined.mail.checking, name).enabled:
+            return
+        task = examination.tasks[name] = eager(self._report(name, examination.examined))
+        if not task.done():
+            loop = asyncio.get_running_loop()
+            timer = loop.call_at(min(loop.time() + self._checks[name].seconds, examination.until), task.cancel)
+            task.add_done_callback(lambda _: timer.cancel())
 
-    async def _wait(self, tasks: Mapping[str, Future[Report]], begun: float, most: float) -> None:
-        """Wait for checks, each for as long as it may take but no more than `most` seconds, and end those left."""
-        limits = {name: min(self._checks[name].seconds, most) for name in tasks}
+    async def _verdict(self, examination: _Examination) -> Verdict:
+        return decide(examination.examined.mail, await self._reports(examination), self._host)
+
+    async def _reports(self, examination: _Examination) -> dict[str, Report]:
+        tasks = examination.tasks
         try:
-            # One timer at a time, and with mail that nothing is wrong with just one: each costs as much as a look-up.
-            for seconds in sorted(set(limits.values())):
-                passed = asyncio.get_running_loop().time() - begun
-                going = [task for task in tasks.values() if not task.done()]
-                if going:
-                    await asyncio.wait(going, timeout=max(seconds - passed, 0))
-                for name, task in tasks.items():
-                    if limits[name] <= seconds:
-                        task.cancel()
+            if _DEPENDENT in self._checks:
+                examination.reports |= {name: await tasks[name] for name in _NEEDED if name in tasks}
+                self._begin(_DEPENDENT, examination)
+            return {name: await tasks[name] for name in self._names if name in tasks}
         finally:
             for task in tasks.values():
                 task.cancel()
@@ -108,12 +129,10 @@ class Pipeline:
     async def _report(self, name: str, examined: Examined) -> Report:
         try:
             return await self._checks[name].check.examine(examined)
+        except asyncio.CancelledError:  # its time is over
+            self._log.warning("check-timed-out", check=name)
         except Exception as error:  # a defect of ours, or of a library, must not let mail through unchecked
             self._log.failure("check-failed", error, check=name)
-            return Report("failed")
-
-    def _late(self, name: str) -> Report:
-        self._log.warning("check-timed-out", check=name)
         return Report("failed")
 
 

@@ -5,11 +5,12 @@ import logging
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec import structs
 
 from tempmaild.checks.mail import Examined, Mail
 from tempmaild.checks.pipeline import Check, Pipeline, Timed, decide, failed
 from tempmaild.core.checking import Checking, override
-from tempmaild.core.verdict import Finding, Refusal, Removal, Report
+from tempmaild.core.verdict import Finding, Refusal, Removal, Report, Verdict
 from tempmaild.log import get_log
 
 if TYPE_CHECKING:
@@ -54,6 +55,56 @@ def pipeline(checks: Mapping[str, Check], *, each: float = 30.0, together: float
     return Pipeline({name: Timed(check, each) for name, check in checks.items()}, HOST, together, get_log("checks"))
 
 
+def verdicts(pipeline: Pipeline, *mails: Mail) -> list[Verdict]:
+    async def examine() -> list[Verdict]:
+        return await asyncio.gather(*pipeline.begin(mails))
+
+    return asyncio.run(examine())
+
+
+class Notes:
+    """A check that notes what it is given, and may have to wait."""
+
+    def __init__(self, name: str, notes: list[str], *, waits: bool = False) -> None:
+        self._name = name
+        self._notes = notes
+        self._waits = waits
+
+    async def examine(self, examined: Examined) -> Report:
+        self._notes.append(f"{self._name} {examined.mail.helo}")
+        if self._waits:
+            await asyncio.sleep(0.01)
+            self._notes.append(f"{self._name} is done")
+        return Report(findings=(Finding(self._name, examined.mail.helo),))
+
+
+class TestSeveral:
+    """Messages that are examined together."""
+
+    def test_each_has_its_verdict(self) -> None:
+        checks: dict[str, Check] = {"spf": Notes("spf", []), "clamav": Notes("clamav", [], waits=True)}
+        mails = [structs.replace(mail(), helo=name) for name in ("one", "two", "three")]
+        found = verdicts(pipeline(checks), *mails)
+        assert [[str(each.result) for each in verdict.findings] for verdict in found] == [
+            [name, name] for name in ("one", "two", "three")
+        ]
+
+    def test_one_that_cannot_be_examined_leaves_the_others_alone(self, caplog: pytest.LogCaptureFixture) -> None:
+        caplog.set_level(logging.CRITICAL)
+        content = mail({"clamav": {"enabled": False}})
+        found = verdicts(pipeline({"clamav": Breaks(), "spf": Says(PASS)}), mail(), content)
+        assert [verdict.disposition for verdict in found] == ["later", "accept"]
+
+    def test_each_check_is_made_for_all_of_them_before_the_next(self) -> None:
+        notes: list[str] = []
+        checks: dict[str, Check] = {name: Notes(name, notes) for name in ("spf", "dmarc", "client")}
+        checks["clamav"] = Notes("clamav", notes, waits=True)
+        verdicts(pipeline(checks), structs.replace(mail(), helo="1"), structs.replace(mail(), helo="2"))
+        # What waits for another program begins first, and DMARC does not wait for it.
+        begun = ["clamav 1", "clamav 2", "spf 1", "spf 2", "client 1", "client 2", "dmarc 1", "dmarc 2"]
+        assert notes == [*begun, "clamav is done", "clamav is done"]
+
+
 class TestReports:
     def test_come_from_every_check(self) -> None:
         checks = {"spf": Says(PASS), "dkim": Says(Report("failed"))}
@@ -94,7 +145,7 @@ class TestReports:
         assert asyncio.run(pipeline({"clamav": Breaks()}).reports(mail())) == {"clamav": Report("failed")}
 
     def test_become_a_verdict(self) -> None:
-        verdict = asyncio.run(pipeline({"spf": Says(PASS)}).examine(mail()))
+        (verdict,) = verdicts(pipeline({"spf": Says(PASS)}), mail())
         assert (verdict.disposition, verdict.content) == ("accept", None)
         assert verdict.fields == b"Authentication-Results: mx.box.test;\r\n\tspf=pass smtp.mailfrom=example.org\r\n"
 
