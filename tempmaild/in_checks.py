@@ -26,6 +26,8 @@ _START_SECONDS = 60.0
 _LENIENCY = 2.0
 """Seconds beyond the time of a message after which a process that says nothing is taken to hang."""
 _LOOK_EVERY = 1.0
+_TOGETHER = 8
+"""Messages of one turn of the reactor that one process gets, though others have less to do."""
 _FEWEST = 2
 """Processes, so that a message that keeps one busy does not hold up all."""
 
@@ -93,8 +95,8 @@ def _number(settings: Settings) -> int:
     return settings.checks.processes or max(_FEWEST, (os.cpu_count() or 1) // 2)
 
 
-def _load(process: CheckingProcess) -> tuple[bool, int]:
-    return not process.ready, process.load
+def _load(process: CheckingProcess) -> tuple[bool, bool, int]:
+    return not process.ready, not process.collects, process.load
 
 
 class _Waiting(NamedTuple):
@@ -127,6 +129,11 @@ class CheckingProcess:
         self._waiting: dict[int, _Waiting] = {}
         self._handing: list[Task] = []
         self._stopped: Deferred[None] | None = None
+
+    @property
+    def collects(self) -> bool:
+        """Whether it is to be given a message in this turn of the reactor; another one beside it costs less."""
+        return 0 < len(self._handing) < _TOGETHER
 
     @property
     def load(self) -> int:

@@ -72,3 +72,23 @@ def test_it_is_told_how_many_check_and_how_much_is_with_them(monkeypatch: pytest
     assert processes.gauges() == {"checks/processes": 3, "checks/ready": 1, "checks/waiting": 2}
     processes._processes[1]._ended("killed")
     assert processes.gauges() == {"checks/processes": 3, "checks/ready": 0, "checks/waiting": 0}
+
+
+def test_what_one_turn_brings_goes_to_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    Companion.made = []
+    monkeypatch.setattr(in_checks, "Companion", Companion)
+    clock, settings = Clock(), Settings.model_validate({"checks": {"processes": 3}})
+    processes = in_checks.CheckingProcesses(clock, settings, get_log("checks"))
+    for process in processes._processes:
+        process.start()
+        process._take(Ready())
+
+    def take(count: int) -> list[int]:
+        for _ in range(count):
+            processes.examine(MAIL)
+        clock.advance(0)
+        return sorted((process.load for process in processes._processes), reverse=True)
+
+    assert take(3) == [3, 0, 0]
+    assert take(3) == [3, 3, 0]
+    assert take(12) == [8, 7, 3], "but not more than it should have at once"
