@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
 
-from tempmaild.checks.exchange import Ready, task
+from tempmaild.checks.exchange import Ready, task, verdict_of
 from tempmaild.checks.pipeline import configured, failed
 from tempmaild.in_pipe import Companion
 
@@ -200,7 +200,7 @@ class CheckingProcess:
         for answer in said:
             waiting = self._waiting.pop(answer.ticket, None)
             if waiting:
-                waiting.verdict.callback(answer.verdict or self._failed(waiting.mail))
+                waiting.verdict.callback(verdict_of(answer) or self._failed(waiting.mail))
 
     def _begin(self, answer: Ready) -> None:
         assert self._companion

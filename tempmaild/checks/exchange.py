@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Final, NamedTuple
 
 import msgspec
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from tempmaild.checks.mail import Mail
 from tempmaild.core.checking import Checking
@@ -22,38 +23,59 @@ class Ready(Struct, frozen=True):
     problems: tuple[str, ...] = ()
 
 
-class Task(Struct, frozen=True):
+class Task(NamedTuple):
     """A message that is to be checked. Tasks are handed over as a list, and so are answers.
 
     Attributes:
         ticket: what its submitter knows it by.
-        mail: without its rules, which are long and nearly always the same,
-        rules: and which are here packed.
+        rules: packed, as they are long and nearly always the same; the others are those of `Mail`.
     """
 
     ticket: int
-    mail: Mail
+    content: bytes
+    client: str
+    helo: str
+    sender: str
+    recipients: tuple[str, ...]
+    relayed: bool
+    utf8: bool
     rules: bytes
 
 
-class Answer(Struct, frozen=True):
-    """What is to be done with it; None when the checks could not be made at all."""
+class Answer(NamedTuple):
+    """What is to be done with it: a packed verdict; None when the checks could not be made at all."""
 
     ticket: int
-    verdict: Verdict | None
+    verdict: bytes | None
 
 
 def task(ticket: int, mail: Mail) -> Task:
     """Make a task of a message."""
-    return Task(ticket, structs.replace(mail, checking=_NO_RULES), _pack(mail.checking))
+    rules = _pack(mail.checking)
+    return Task(
+        *(ticket, mail.content, mail.client, mail.helo, mail.sender, mail.recipients, mail.relayed, mail.utf8), rules
+    )
 
 
 def mail_of(task: Task) -> Mail:
     """Give the message of a task, with its rules."""
-    return structs.replace(task.mail, checking=_unpack(task.rules))
+    _, content, client, helo, sender, recipients, relayed, utf8, rules = task
+    return Mail(content, client, helo, sender, recipients, relayed, _unpack(rules), utf8)
 
 
-_NO_RULES = Checking()
+def answer(ticket: int, verdict: Verdict | None) -> Answer:
+    """Make an answer of a verdict."""
+    # Pickling it would call Python for each of its many small values.
+    return Answer(ticket, None if verdict is None else _encode(verdict))
+
+
+def verdict_of(answer: Answer) -> Verdict | None:
+    """Give the verdict of an answer."""
+    return None if answer.verdict is None else _decode(answer.verdict)
+
+
+_encode: Final = msgspec.msgpack.Encoder().encode
+_decode: Final = msgspec.msgpack.Decoder(Verdict).decode
 
 
 @lru_cache(maxsize=256)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from tempmaild import log
 from tempmaild.allocator import keep_freed_memory
 from tempmaild.checks.build import build
-from tempmaild.checks.exchange import Answer, Ready, mail_of
+from tempmaild.checks.exchange import Ready, answer, mail_of
 from tempmaild.frames import Frames, to_frame
 from tempmaild.settings import Settings
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from asyncio import Future
     from collections.abc import Sequence
 
-    from tempmaild.checks.exchange import Task
+    from tempmaild.checks.exchange import Answer, Task
     from tempmaild.checks.pipeline import Pipeline
     from tempmaild.core.verdict import Verdict
     from tempmaild.log import Log
@@ -111,7 +111,7 @@ class _Checker:
         if not self._answers:
             # What this turn of the loop brings is handed over together.
             asyncio.get_running_loop().call_soon(self._hand_over)
-        self._answers.append(Answer(ticket, None if error else verdict.result()))
+        self._answers.append(answer(ticket, None if error else verdict.result()))
 
     def _hand_over(self) -> None:
         answers, self._answers = self._answers, []
