@@ -47,6 +47,8 @@ def eager(awaited: Coroutine[Any, Any, _T]) -> Future[_T]:
 
 async def side_by_side(*several: Coroutine[Any, Any, _T]) -> list[_T]:
     """Give the results of coroutines that wait at the same time; the first exception among them is raised."""
+    if len(several) == 1:
+        return [await several[0]]
     tasks = list(map(eager, several))
     try:
         return [await task for task in tasks]
@@ -61,15 +63,19 @@ async def within(seconds: float, awaited: Coroutine[Any, Any, _T]) -> _T:
     Raises:
         TimeoutError: it has waited for longer than this, and was cancelled.
     """
-    task = eager(awaited)
-    if not task.done():
-        try:
-            await asyncio.wait([task], timeout=seconds)
-        finally:
-            late = task.cancel()
-        if late:
-            await asyncio.wait([task])
-            raise TimeoutError
+    try:
+        first = awaited.send(None)
+    except StopIteration as end:
+        result: _T = end.value
+        return result
+    task = asyncio.create_task(_Rest(awaited, first))
+    try:
+        await asyncio.wait([task], timeout=seconds)
+    finally:
+        late = task.cancel()
+    if late:
+        await asyncio.wait([task])
+        raise TimeoutError
     return task.result()
 
 
