@@ -97,11 +97,14 @@ class Resolver:
         if not name.isascii():
             # Some letters become ASCII when they are made small.
             raise NoSuchName(f"{kind} of {name}")
-        question = (name.lower().removesuffix("."), kind)
-        known = self._cache.get(question) or await self._find(question)
+        known = self.known(name, kind) or await self._find(_question(name, kind))
         if known.error is not None:
             raise known.error(f"{kind} of {name}")
         return known.values
+
+    def known(self, name: str, kind: str) -> Known | None:
+        """Give what the cache has: as long as that holds, the very same object each time."""
+        return self._cache.get(_question(name, kind))
 
     async def close(self) -> None:
         """End what is under way."""
@@ -174,6 +177,10 @@ class Resolver:
 
 class _AllSilent(Exception):
     """There is no server that could be asked."""
+
+
+def _question(name: str, kind: str) -> Question:
+    return name.lower().removesuffix("."), kind
 
 
 def _known(reply: Reply) -> Known:

@@ -20,7 +20,7 @@ _ENTRY_BYTES = 500
 _VALUE_BYTES = 60
 
 
-class Known(Struct, frozen=True):
+class Known(Struct, frozen=True, weakref=True):
     """What is known about a question: values, or the exception to be raised instead."""
 
     values: tuple[Value, ...] = ()

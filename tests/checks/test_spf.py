@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tempmaild.checks.dns import LookupFailed, NoSuchName
+from tempmaild.checks import spf
+from tempmaild.checks.dns import LookupFailed, NoSuchName, Resolver
 from tempmaild.checks.mail import Examined, Mail
 from tempmaild.checks.spf import Spf
 from tempmaild.core.checking import Checking
@@ -20,7 +21,6 @@ from tests.dns_server import SILENT
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tempmaild.checks.dns import Resolver
     from tempmaild.core.verdict import Report
     from tests.dns_server import DnsServer
 
@@ -36,6 +36,9 @@ class Names:
         self.zones = zones
         self.asked: Counter[str] = Counter()
 
+    def known(self, name: str, kind: str) -> None:
+        """Give what is in a cache: there is none."""
+
     async def lookup(self, name: str, kind: str) -> tuple[Any, ...]:
         self.asked[f"{kind} {name}"] += 1
         await asyncio.sleep(0)
@@ -49,6 +52,9 @@ class Names:
 
 class Nobody:
     """Never answers."""
+
+    def known(self, name: str, kind: str) -> None:
+        """Give what is in a cache: there is none."""
 
     async def lookup(self, name: str, kind: str) -> tuple[Any, ...]:  # noqa: ARG002
         await asyncio.Event().wait()
@@ -382,6 +388,58 @@ def test_checks_side_by_side_do_not_mix() -> None:
     for n, report in enumerate(asyncio.run(all_of_them())):
         assert [finding.result for finding in report.findings] == ["fail" if n % 2 else "pass", "fail"]
         assert f"192.0.2.{n - n % 2}".encode() in report.fields[0]
+
+
+class TestTheSameAgain:
+    """What came of the answers of DNS is kept as long as they are."""
+
+    @staticmethod
+    def results(dns: DnsServer, *steps: Mail | float | dict[str, dict[str, Any]]) -> list[tuple[str, int]]:
+        """Give the results for mails, and how many questions each took; meanwhile seconds pass, and zones change."""
+        now = 1000.0
+        found = []
+
+        async def main() -> None:
+            nonlocal now
+            check = Spf(Resolver([dns.address], clock=lambda: now), "mx.box.test", 5)
+            for step in steps:
+                if isinstance(step, dict):
+                    dns.zones = step
+                elif isinstance(step, Mail):
+                    asked = len(dns.queries)
+                    report = await check.examine(Examined(step, {}))
+                    found.append((report.findings[0].result, len(dns.queries) - asked))
+                else:
+                    now += step
+
+        asyncio.run(main())
+        return found
+
+    def test_comes_without_asking(self, dns: DnsServer) -> None:
+        zones = {"example.org": txt("v=spf1 a -all") | {"A": ["192.0.2.1"]}}
+        mails = (mail(), mail("b@example.org"), mail(client="192.0.2.2"), mail(), mail(client="192.0.2.2"))
+        assert self.results(dns, zones, *mails) == [("pass", 2), ("pass", 0), ("fail", 0), ("pass", 0), ("fail", 0)]
+
+    def test_ends_with_any_of_the_answers(self, dns: DnsServer) -> None:
+        one = {"example.org": txt("v=spf1 include:a.example -all"), "a.example": txt("v=spf1 ip4:192.0.2.1 -all")}
+        other = {"example.org": one["example.org"], "a.example": txt("v=spf1 -all")}
+        steps = (one, mail(), other, mail(), 299, mail(), 2, mail(), mail(), one, 301, mail())
+        assert [result for result, _ in self.results(dns, *steps)] == [
+            *["pass", "pass", "pass"],
+            *["fail", "fail"],
+            "pass",
+        ]
+
+    def test_is_not_what_a_macro_may_change(self, dns: DnsServer) -> None:
+        zones = {"example.org": txt("v=spf1 exists:%{l}.example -all"), "a.example": {"A": ["127.0.0.2"]}}
+        mails = (mail(), mail("b@example.org"), mail(), mail("b@example.org"))
+        assert [result for result, _ in self.results(dns, zones, *mails)] == ["pass", "fail", "pass", "fail"]
+
+    def test_is_kept_for_so_many(self, dns: DnsServer, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(spf, "_MOST_KEPT", 2)
+        zones = {f"{name}.example": txt("v=spf1 ip4:192.0.2.1 -all") for name in "abc"}
+        mails = [mail(f"x@{name}.example") for name in "abcabc"]
+        assert {result for result, _ in self.results(dns, zones, *mails)} == {"pass"}
 
 
 # Garbage
