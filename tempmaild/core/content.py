@@ -18,7 +18,8 @@ _NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghij
 _SLICE = 256 * 1024  # octets that are decoded at once: while that is done, no other thread can do anything
 _LINE_PADDING = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n|\Z)")
 _BLANKS = (b" ", b"\t", b" \r", b"\t\r")
-_PADDINGS = (b" \r", b"\t\r", b" \n", b"\t\n")
+_PADDED_WITH_SPACES = (b" \r", b" \n")
+_PADDED = (*_PADDED_WITH_SPACES, b"\t\r", b"\t\n")
 _UNCUT = re.compile(rb"[^=][^=\s]")  # no escape goes on after it, and no white space that may be padding ends here
 _CUT_ESCAPE = re.compile(rb"=[0-9A-Fa-f]?\Z")
 _ENCODED_WORD = re.compile(rb"=\?([^?\s]++)\?([bBqQ])\?([^?]*+)\?=")  # blanks inside are not allowed, and frequent
@@ -94,7 +95,9 @@ def _decode_quoted_printable(text: bytes) -> Iterator[bytes]:
 
 def _is_padded(piece: bytes) -> bool:
     """Tell whether there may be white space at the end of a line, which is far quicker than to look for it."""
-    return piece.endswith(_BLANKS) or any(padding in piece for padding in _PADDINGS)
+    # One octet is found, or found missing, eighty times as fast as two.
+    paddings = _PADDED if b"\t" in piece else _PADDED_WITH_SPACES
+    return piece.endswith(_BLANKS) or any(padding in piece for padding in paddings)
 
 
 def _end_of_slice(text: bytes, start: int) -> int:

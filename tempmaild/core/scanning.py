@@ -8,7 +8,7 @@ by piece as well. An ordinary one, of which every reader makes the same, is not:
 from __future__ import annotations
 
 import re
-from itertools import chain, pairwise
+from itertools import chain, islice, pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from msgspec.structs import replace
@@ -196,14 +196,19 @@ def _is_ordinary(raw: bytes, root: Part) -> bool:
                 return False
             boundaries.append(boundary)
             delimiters += len(part.children) + 1
-    meaningful = _MEANINGFUL.findall(b"\n" + raw)
+    lines = b"\n" + raw
+    # One more than there should be is too many, however many there are.
+    meaningful = list(islice(_MEANINGFUL.finditer(lines), delimiters + mime_fields + 1))
+    dashes = [match.start() for match in meaningful if match[0] == b"\n--"]
     return (
         len(boundaries) <= _MULTIPARTS
         and b"\0" not in raw
         and _have_no_common_start(boundaries)
         and _has_short_lines(raw)
-        and all(raw.count(b"\n--%s--" % boundary) == 1 for boundary in boundaries)
-        and meaningful.count(b"\n--") == delimiters
+        and len(dashes) == delimiters
+        and all(
+            [lines.startswith(b"\n--%s--" % each, start) for start in dashes].count(True) == 1 for each in boundaries
+        )
         and len(meaningful) == delimiters + mime_fields
     )
 
