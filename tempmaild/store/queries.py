@@ -370,11 +370,13 @@ class Queries:
 
     def summaries(self, folder_id: int, uids: Sequence[int], now: int = 0) -> dict[int, Sealed]:
         """Give the summaries of those messages that are still there and whose time is not over `now`, by UID."""
+        # A client that has just been told of mail asks for one; a list of one takes twice the time.
+        among, wanted = ("= ?", uids[0]) if len(uids) == 1 else (self._db.among, self._db.listed(uids))
         rows = self._db.rows(
             "SELECT e.uid, e.content_key, s.data FROM entry e JOIN summary s ON s.entry_id = e.id"
-            f" WHERE e.folder_id = ? AND e.uid {self._db.among} AND (e.expires_at IS NULL OR e.expires_at > ?)",
+            f" WHERE e.folder_id = ? AND e.uid {among} AND (e.expires_at IS NULL OR e.expires_at > ?)",
             folder_id,
-            self._db.listed(uids),
+            wanted,
             now,
         )
         return {uid: Sealed(key, data) for uid, key, data in rows}
