@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
@@ -94,7 +95,7 @@ class BinarySize(BodyItem, frozen=True):
         return b"%b %d" % (self.name, len(message.decoded[self.section.path] or b"")), b""
 
 
-class FetchRequest(Struct, frozen=True):
+class FetchRequest(Struct, frozen=True, dict=True):
     """The data items that a FETCH asks for, each once.
 
     Attributes:
@@ -105,19 +106,19 @@ class FetchRequest(Struct, frozen=True):
     body_items: tuple[BodyItem, ...]
     uid_only: bool = False
 
-    @property
+    @cached_property
     def needs_summary(self) -> bool:
         """Whether a `Message` must have its summary for `response`."""
         return any(item.needs_summary for item in self.attributes) or any(
             item.section.needs_summary for item in self.body_items
         )
 
-    @property
+    @cached_property
     def needs_content(self) -> bool:
         """Whether a `Message` must have its content for `response`."""
         return bool(self.body_items)
 
-    @property
+    @cached_property
     def decodes(self) -> bool:
         """Whether `decode` must have been called for `response`."""
         return any(isinstance(item, BinaryItem | BinarySize) for item in self.body_items)
@@ -135,12 +136,12 @@ class FetchRequest(Struct, frozen=True):
             if isinstance(item, BinaryItem | BinarySize) and path not in message.decoded:
                 message.decoded[path] = decoded_part(content, _summary(message).structure, path) if path else content
 
-    @property
+    @cached_property
     def sets_seen(self) -> bool:
         r"""Whether the fetched messages become \Seen."""
         return any(item.sets_seen for item in self.body_items)
 
-    @property
+    @cached_property
     def shows_modseq(self) -> bool:
         """Whether the responses tell modification sequences."""
         return _MODSEQ in self.attributes

@@ -120,7 +120,7 @@ class ImapSession(Dialogue):
                     self.tag = b"*"
                     self.say(self._problem(_TOO_LONG))
                 else:
-                    await self._answer_or_tell(line)
+                    await (self._tell() if line is NEWS else self._answer(line))
         except Flood:
             self.say(b"* BYE Too much at once\r\n")
         except Garbled:
@@ -136,10 +136,8 @@ class ImapSession(Dialogue):
                 self.inbox.close()
                 self.log.info("session-end", fetched=self.fetched)
 
-    async def _answer_or_tell(self, line: bytes) -> None:
-        if line is not NEWS:
-            await self._answer(line)
-        elif self.notifying is not None:
+    async def _tell(self) -> None:
+        if self.notifying is not None:
             await self.notifying.tell(expunges=False)
 
     async def _answer(self, line: bytes) -> None:

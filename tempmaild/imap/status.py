@@ -22,7 +22,7 @@ _OF_FOLDER: dict[bytes, Callable[[Folder], int]] = {
     b"SIZE": lambda folder: folder.size,  # RFC 8438 §2
     b"HIGHESTMODSEQ": lambda folder: folder.highest_modseq,  # RFC 7162 §3.1.7
 }
-_OF_DELETED = (b"DELETED", b"DELETED-STORAGE")
+_OF_DELETED = frozenset({b"DELETED", b"DELETED-STORAGE"})
 _OTHERS = (b"MAILBOXID", b"APPENDLIMIT", b"RECENT")
 _KNOWN = frozenset((*_OF_FOLDER, *_OF_DELETED, *_OTHERS))
 
@@ -48,19 +48,19 @@ async def status_line(s: Dialogue, folder: Folder, asked: Sequence[bytes]) -> by
     """Write the STATUS response of a folder."""
     if b"HIGHESTMODSEQ" in asked:
         s.enable_condstore()
-    values = {
+    values = {item: b"%d" % _OF_FOLDER[item](folder) for item in asked if item in _OF_FOLDER}
+    if b"MAILBOXID" in asked:
         # RFC 8474 §4.3
-        b"MAILBOXID": b"(%b)" % mailbox_id(folder),
+        values[b"MAILBOXID"] = b"(%b)" % mailbox_id(folder)
+    if b"APPENDLIMIT" in asked:
         # RFC 7889 §3
-        b"APPENDLIMIT": b"%d" % s.inbox.longest_message,
-    }
-    if any(item in _OF_DELETED for item in asked):
+        values[b"APPENDLIMIT"] = b"%d" % s.inbox.longest_message
+    if not _OF_DELETED.isdisjoint(asked):
         deleted, size = await s.inbox.deleted(folder.id)
         # RFC 9208 §5.1: storage is counted in units of 1,024 octets.
         values |= {b"DELETED": b"%d" % deleted, b"DELETED-STORAGE": b"%d" % -(-size // 1024)}
     if b"RECENT" in asked:
         # RFC 3501 §6.3.10
         values[b"RECENT"] = b"%d" % await s.inbox.count_recent(folder)
-    values |= {item: b"%d" % _OF_FOLDER[item](folder) for item in asked if item in _OF_FOLDER}
     told = b" ".join([b"%b %b" % (item, values[item]) for item in asked])
     return b"* STATUS %b (%b)\r\n" % (written(folder.name, utf8=s.utf8), told)
