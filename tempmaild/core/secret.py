@@ -22,8 +22,8 @@ _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _LENGTH = 26  # 130 bits hold 128
 _GROUP = 5
 _OCTETS = 16
-_TYPED = str.maketrans("oil", "011", "- ")
-_CODE = re.compile(f"[{_ALPHABET}]{{{_LENGTH}}}")
+_TYPED = bytes.maketrans(b"oil", b"011")
+_CODE = re.compile(f"[{_ALPHABET}]{{{_LENGTH}}}".encode())
 
 VERIFIER_OCTETS = 32
 SALT_OCTETS = 16
@@ -53,7 +53,7 @@ def generate(random: Randomness) -> str:
 
 def is_code(secret: str) -> bool:
     """Tell whether a secret has the form of a generated one. No password that is chosen may have it."""
-    return _CODE.fullmatch(_without_typing(secret)) is not None
+    return _CODE.fullmatch(typed(secret)) is not None
 
 
 class Keys:
@@ -124,8 +124,4 @@ def check_password(password: str, address: str) -> None:
 
 def typed(code: str) -> bytes:
     """Give a code in the one form that all ways of typing it have in common."""
-    return _without_typing(code).encode("utf-8", "surrogatepass")
-
-
-def _without_typing(code: str) -> str:
-    return code.lower().translate(_TYPED)
+    return code.lower().encode("utf-8", "surrogatepass").translate(_TYPED, b"- ")

@@ -168,7 +168,8 @@ class Line(Take[bytes]):
         terminator = b"\r\n" if self.strict else b"\n"
         line = source.take_line(terminator)
         if line is None:
-            self._drop_excess(source)
+            if source:
+                self._drop_excess(source)
             return None
         if self._dropped or len(line) > self.limit + 1:
             # However the client cuts what it sends: the octets before the last one of the end count.

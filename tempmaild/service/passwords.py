@@ -99,10 +99,9 @@ class Passwords:
 
     def forget_old(self) -> None:
         """Forget what was remembered a minute ago."""
-        now = self._clock()
         while self._known:
             oldest = next(iter(self._known))
-            if 0 <= now - self._known[oldest].since < _REMEMBERED:
+            if 0 <= self._clock() - self._known[oldest].since < _REMEMBERED:
                 return
             del self._known[oldest]
 
