@@ -188,7 +188,7 @@ class Sealer:
 class Opener:
     """Opens what was sealed for one mailbox, for as long as one login lasts."""
 
-    __slots__ = ("_pair", "_shared")
+    __slots__ = ("_last", "_pair", "_shared")
 
     _MOST = 256
     """Shared keys that are remembered: one for each minute in which mail has come."""
@@ -196,6 +196,8 @@ class Opener:
     def __init__(self, pair: KeyPair) -> None:
         self._pair = pair
         self._shared: dict[bytes, AESGCM] = {}
+        # A client asks for a message's summary first, and then for its content.
+        self._last: tuple[bytes, ContentKey] | None = None
 
     @property
     def private_key(self) -> bytes:
@@ -208,6 +210,9 @@ class Opener:
         Raises:
             NotOurs: it was sealed for another mailbox, or tampered with.
         """
+        last = self._last
+        if last is not None and last[0] == sealed:
+            return last[1]
         version, sender = sealed[:1], sealed[1:_SENDER_END]
         shared = self._shared.get(sender)
         if shared is None:
@@ -215,9 +220,11 @@ class Opener:
                 self._shared.clear()
             shared = self._shared[sender] = _shared_key(self._pair.private, sender, sender, self._pair.public)
         try:
-            return ContentKey(shared.decrypt(sealed[_SENDER_END:_NONCE_END], sealed[_NONCE_END:], version))
+            key = ContentKey(shared.decrypt(sealed[_SENDER_END:_NONCE_END], sealed[_NONCE_END:], version))
         except _FAILURES:
             raise NotOurs("the content key") from None
+        self._last = sealed, key
+        return key
 
 
 def _shared_key(private: bytes, public: bytes, sender: bytes, mailbox: bytes) -> AESGCM:
