@@ -10,7 +10,7 @@ from tempmaild.core import address as addresses
 from tempmaild.core import secret as secrets
 from tempmaild.core.delivery import Opening
 from tempmaild.core.mailbox import Mailbox
-from tempmaild.core.sealing import KeyPair, NotOurs, Opener, unwrap
+from tempmaild.core.sealing import KeyPair, Masked, NotOurs, Opener, unwrap
 from tempmaild.errors import InvalidAddress, NoSuchDomain, WrongCredentials
 from tempmaild.store.creation import OpenMailbox
 from tempmaild.store.queries import Lock
@@ -66,6 +66,7 @@ class Unlocker:
         self._directory = directory
         self._clock = clock
         self._room = room
+        self._shared_keys = Masked()
 
     async def unlock(self, name: str, secret: str) -> Unlocked:
         """See what a secret opens.
@@ -100,7 +101,7 @@ class Unlocker:
         if lock.salt is not None:
             self.passwords.remember(secret, lock.salt, keys)
         largest = domain.policy.largest_message if domain else 0
-        return Unlocked(mailbox, lock, _opener(mailbox, lock, keys), largest)
+        return Unlocked(mailbox, lock, self._opener(mailbox, lock, keys), largest)
 
     async def _keys(self, address: str, secret: str, domain: Domain | None) -> Keys:
         if domain is None or not domain.policy.passwords or secrets.is_code(secret):
@@ -122,6 +123,18 @@ class Unlocker:
             return None
         return await self._access.read(self._queries.mailbox, address)
 
+    def _opener(self, mailbox: Mailbox, lock: Lock, keys: Keys) -> Opener | None:
+        """Give what opens the mail of this mailbox for the time of this login; None where nothing is sealed."""
+        if mailbox.public_key is None:
+            return None
+        try:
+            if lock.wrapped is None:
+                raise NotOurs("the key is not there: it was destroyed, or a backup was restored without it")
+            private = unwrap(lock.wrapped, keys.wrapping_key, mailbox.public_key)
+        except NotOurs as error:
+            raise WrongCredentials(f"{mailbox.address}: {error}") from None
+        return Opener(KeyPair(mailbox.public_key, private), self._shared_keys)
+
 
 def _is_everybodys(mailbox: Mailbox, domain: Domain | None) -> bool:
     """Tell whether a mailbox is read by whoever knows its name."""
@@ -129,16 +142,3 @@ def _is_everybodys(mailbox: Mailbox, domain: Domain | None) -> bool:
     return (
         domain is not None and domain.kind == "open" and mailbox.domain_id == domain.id and mailbox.public_key is None
     )
-
-
-def _opener(mailbox: Mailbox, lock: Lock, keys: Keys) -> Opener | None:
-    """Give what opens the mail of this mailbox for the time of this login; None where nothing is sealed."""
-    if mailbox.public_key is None:
-        return None
-    try:
-        if lock.wrapped is None:
-            raise NotOurs("the key is not there: it was destroyed, or a backup was restored without it")
-        private = unwrap(lock.wrapped, keys.wrapping_key, mailbox.public_key)
-    except NotOurs as error:
-        raise WrongCredentials(f"{mailbox.address}: {error}") from None
-    return Opener(KeyPair(mailbox.public_key, private))

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tempmaild.core.sealing import (
     ContentKey,
     KeyPair,
+    Masked,
     NotOurs,
     Opener,
     Sealer,
@@ -166,8 +167,51 @@ class TestOpener:
             assert opener.open(sealer.seal(key, PAIR.public)).octets == key.octets
             assert len(opener._shared) <= Opener._MOST
 
+    def test_gives_the_key_of_each_message(self) -> None:
+        sealer, opener = Sealer(Clock()), Opener(PAIR)
+        keys = [new_content_key() for _ in range(2)]
+        first, second = (sealer.seal(key, PAIR.public) for key in keys)
+        opened = [opener.open(sealed).octets for sealed in (first, first, second, first)]
+        assert opened == [keys[0].octets, keys[0].octets, keys[1].octets, keys[0].octets]
+
     def test_does_not_show_its_key(self) -> None:
         assert repr(PAIR.private) not in repr(PAIR)
+
+
+class TestMasked:
+    def test_spares_later_logins_the_work(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        known, key = Masked(), new_content_key()
+        sealed = Sealer(Clock()).seal(key, PAIR.public)
+        assert Opener(PAIR, known).open(sealed).octets == key.octets
+        monkeypatch.delattr("tempmaild.core.sealing._shared_key")
+        assert Opener(PAIR, known).open(sealed).octets == key.octets
+        with pytest.raises(NameError):
+            Opener(PAIR).open(sealed)
+
+    def test_is_noise_without_the_private_key(self) -> None:
+        known = Masked()
+        sealed = Sealer(Clock()).seal(new_content_key(), PAIR.public)
+        sender = sealed[1:33]
+        shared = known.shared_key(PAIR, sender)
+        assert shared not in known._masked.values()
+        assert known.shared_key(PAIR, sender) == shared
+        # Who knows the public key, and thinks of a private one, does not find it.
+        assert known.shared_key(KeyPair(PAIR.public, OTHER.private), sender) != shared
+        assert known.shared_key(PAIR, sender) == shared
+
+    def test_keeps_mailboxes_apart(self) -> None:
+        known, sealer, key = Masked(), Sealer(Clock()), new_content_key()
+        for pair in (PAIR, OTHER):
+            assert Opener(pair, known).open(sealer.seal(key, pair.public)).octets == key.octets
+        with pytest.raises(NotOurs):
+            Opener(PAIR, known).open(sealer.seal(key, OTHER.public))
+
+    def test_remembers_only_so_many(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(Masked, "_MOST", 2)
+        known, key = Masked(), new_content_key()
+        for _ in range(3):
+            assert Opener(PAIR, known).open(Sealer(Clock()).seal(key, PAIR.public)).octets == key.octets
+        assert len(known._masked) == 1
 
 
 class TestTampering:
