@@ -111,9 +111,11 @@ class Shared:
         It is kept in memory only, for the folders used last: of the others messages are recent once more, as when it
         cannot be told who comes first.
         """
+        first = self.first_recent(folder_id)
         place = self._mark(folder_id)
-        if not self._lock(place):
-            return self.first_recent(folder_id)
+        # Mostly nothing has come since somebody was here.
+        if first >= uid_next or not self._lock(place):
+            return first
         try:
             first = self.first_recent(folder_id)
             _MARK.pack_into(self._memory, place, folder_id, max(first, uid_next))
