@@ -6,7 +6,7 @@ import binascii
 from typing import TYPE_CHECKING
 
 from tempmaild.errors import Banned, WrongCredentials
-from tempmaild.imap.dialogue import ANY, NOT_LOGGED_IN, Command, Dialogue, State
+from tempmaild.imap.dialogue import ANY, NOT_LOGGED_IN, Command, Dialogue
 from tempmaild.imap.replies import BAD, WRONG_CREDENTIALS, Refused
 from tempmaild.net.conversation import Line, Pause, StartTls
 
@@ -121,7 +121,7 @@ async def _open_mailbox(s: Dialogue, name: bytes, secret: bytes) -> bytes:
     limiter, client = s.shared.limiter, s.peer.address
     try:
         await limiter.check_ban("reading", client)
-        s.inbox = await s.shared.logins.login(address, secret.decode("utf-8"))
+        inbox = await s.shared.logins.login(address, secret.decode("utf-8"))
     except (WrongCredentials, UnicodeDecodeError, Banned) as error:
         s.log.info("login-failed", address=address)
         s.failed_logins += 1
@@ -129,7 +129,7 @@ async def _open_mailbox(s: Dialogue, name: bytes, secret: bytes) -> bytes:
         if delay := await limiter.failed_login(client):
             await Pause(delay)
         raise Refused(*WRONG_CREDENTIALS) from None
-    s.state = State.AUTHENTICATED
+    s.open_mailbox(inbox)
     s.log.info("login", address=address)
     return b"OK [CAPABILITY %b] Logged in" % s.capabilities()
 

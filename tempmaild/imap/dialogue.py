@@ -119,6 +119,7 @@ class Dialogue(Session):
     Attributes:
         tag: of the command that is being carried out.
         incoming: that command, when there are literals in it.
+        logged_in: whether somebody has.
         inbox: the mailbox, once somebody has logged in.
         view: the folder that is selected, if any.
         over: whether the dialogue ends after this command.
@@ -135,6 +136,7 @@ class Dialogue(Session):
         super().__init__(peer, session_id, log)
         self.shared = shared
         self.state = State.NOT_AUTHENTICATED
+        self.logged_in = False
         self.tag = b"*"
         self.incoming: Incoming | None = None
         self.view: View | None = None
@@ -150,11 +152,6 @@ class Dialogue(Session):
     @abstractmethod
     def capabilities(self) -> bytes:
         """Write what this client can use now."""
-
-    @property
-    def logged_in(self) -> bool:
-        """Whether there is a mailbox."""
-        return self.state is not State.NOT_AUTHENTICATED
 
     @property
     def utf8(self) -> bool:
@@ -190,7 +187,7 @@ class Dialogue(Session):
         while True:
             silence = self.patience
             left = self.inbox.expires_at - self.shared.clock() if self.logged_in else silence
-            patience = min(silence, max(0.0, left))
+            patience = silence if left >= silence else max(0.0, left)
             try:
                 if or_news:
                     return await LineOrNews(self.longest_line, patience, self)
@@ -235,6 +232,12 @@ class Dialogue(Session):
         self.enabled.add(b"CONDSTORE")
         if self.view is not None:
             self.say_highest_modseq()
+
+    def open_mailbox(self, inbox: Inbox) -> None:
+        """Enter the authenticated state, for good."""
+        self.inbox = inbox
+        self.state = State.AUTHENTICATED
+        self.logged_in = True
 
     # -- the selected folder
 

@@ -44,10 +44,6 @@ class SequenceSet:
                 merged.append((low, high))
         return merged
 
-    def greatest(self, highest: int) -> int:
-        """Give the greatest number that the set names."""
-        return max(last or highest for pair in self.ranges for last in pair)
-
     def indices(self, numbers: Sequence[int]) -> list[int]:
         """Give where in `numbers`, which ascend, those stand that are in the set; `*` is the last of them."""
         if not numbers:

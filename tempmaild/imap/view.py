@@ -123,9 +123,10 @@ class View:
         count = len(self.uids)
         if by_uid:
             return wanted.indices(self.uids)
-        if not 0 < wanted.greatest(count) <= count:
+        ranges = wanted.resolve(count)
+        if not ranges or ranges[-1][1] > count:
             raise Refused(*NO_SUCH_MESSAGE)
-        return [index for low, high in wanted.resolve(count) for index in range(low - 1, high)]
+        return [index for low, high in ranges for index in range(low - 1, high)]
 
     def check_writable(self) -> None:
         """See whether something may be changed.

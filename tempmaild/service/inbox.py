@@ -128,7 +128,8 @@ class Inbox:
 
         Not for what happens by itself, such as news of mail that has arrived.
         """
-        await self.check_alive()
+        if self._may_be_gone:
+            await self._check_exists()
         idle = self.mailbox.lifetime.idle
         if not idle:
             return
@@ -145,9 +146,13 @@ class Inbox:
 
     async def check_alive(self) -> None:
         """See whether the mailbox is still there, without a query while nothing speaks against it."""
-        if self._generation != self._logins.generation or self._logins.clock() >= self.expires_at:
-            # It may have been destroyed or shortened meanwhile, and it may have been extended.
+        if self._may_be_gone:
             await self._check_exists()
+
+    @property
+    def _may_be_gone(self) -> bool:
+        """Whether the mailbox may have been destroyed or shortened meanwhile, or its time is over."""
+        return self._generation != self._logins.generation or self._logins.clock() >= self.expires_at
 
     async def ending(self) -> int:
         """Give when the mailbox expires as things are now, in UTC epoch seconds."""

@@ -47,11 +47,6 @@ def test_an_empty_folder_has_no_indices() -> None:
     assert read("1:*,7").indices([]) == []
 
 
-@pytest.mark.parametrize(("text", "greatest"), [("1,7,3", 7), ("8:2", 8), ("*", 5), ("9:*", 9), ("1:*", 5)])
-def test_greatest(text: str, greatest: int) -> None:
-    assert read(text).greatest(5) == greatest
-
-
 # RFC 5182 §4: it stands alone.
 def test_the_saved_result() -> None:
     assert read("$") is SAVED
