@@ -79,6 +79,10 @@ if TYPE_CHECKING:
     from tempmaild.store.database import Handle
 
 
+_LOOK_GOOD_FOR = 0.001
+"""Seconds by which the time may lag: one session of a client asks for it twenty times."""
+
+
 @dataclass(frozen=True)
 class Appliance:
     """Everything that can be asked of a tempmaild, whoever asks.
@@ -229,4 +233,4 @@ def _finish_restore(handle: Handle, settings: Settings, now: int) -> None:
 
 def _keeper(queries: Queries, tolerance: int) -> Timekeeper:
     steady = partial(time.clock_gettime, time.CLOCK_BOOTTIME)
-    return Timekeeper(time.time, steady, queries.counter("clock"), tolerance)
+    return Timekeeper(time.time, steady, queries.counter("clock"), tolerance, good_for=_LOOK_GOOD_FOR)

@@ -23,6 +23,7 @@ class Timekeeper:
         steady: seconds that only grow and go on while the host sleeps, from any beginning.
         mark: the latest time that is known to have been, from the last run; 0 when nothing is known.
         tolerance: seconds after the mark up to which the host's clock is believed at first.
+        good_for: seconds for which a look is good: one command of a client asks for the time several times.
 
     Attributes:
         wall: the host's clock.
@@ -30,11 +31,17 @@ class Timekeeper:
     """
 
     def __init__(
-        self, wall: Callable[[], float], steady: Callable[[], float], mark: float = 0, tolerance: float = 0
+        self,
+        wall: Callable[[], float],
+        steady: Callable[[], float],
+        mark: float = 0,
+        tolerance: float = 0,
+        good_for: float = 0,
     ) -> None:
         self.wall = wall
         self.doubtful = False
         self._steady = steady
+        self._good_for = good_for
         reading = wall()
         believed = not mark or mark <= reading <= mark + tolerance
         # The time, and what the steady clock said then.
@@ -42,9 +49,12 @@ class Timekeeper:
 
     def __call__(self) -> float:
         """Give the time in UTC epoch seconds."""
-        steady, wall = self._steady(), self.wall()
+        steady = self._steady()
         last, then = self._last
         passed = steady - then
+        if passed < self._good_for:
+            return last
+        wall = self.wall()
         expected = last + passed
         self.doubtful = abs(wall - expected) > LARGEST_STEP
         if self.doubtful:

@@ -73,6 +73,15 @@ class TestWhileItRuns:
         assert now() == host.wall
         assert not now.doubtful
 
+    def test_a_look_is_good_for_a_moment(self, host: Host) -> None:
+        now = Timekeeper(lambda: host.wall, lambda: host.steady, good_for=0.125)
+        host.wait(0.0625)
+        assert now() == NOW
+        host.wait(0.0625)
+        assert now() == NOW + 0.125
+        now.move_to(NOW + 5)
+        assert now() == NOW + 5
+
     def test_it_can_be_moved(self, host: Host) -> None:
         now = host.keeper()
         host.wall += _YEAR
