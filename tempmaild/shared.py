@@ -30,6 +30,8 @@ _MARKS = 1 << 15
 _MARK = struct.Struct("=qq")
 _MAILDROPS = 1 << 40
 """Where the locks of maildrops begin, by the mailbox's id; nothing is stored there."""
+_LOOKS_AT_A_LOCK = 10_000
+"""How often a lock is asked for that is held for microseconds, or until its process has its turn."""
 
 
 def network_column(network: str) -> int:
@@ -109,12 +111,18 @@ class Shared:
         r"""Give the first UID that is \\Recent for who asks; the next to ask gets those from `uid_next` on.
 
         It is kept in memory only, for the folders used last: of the others messages are recent once more, as when it
-        cannot be told who comes first.
+        cannot be told who comes first because a process was stopped in the middle of this.
         """
         first = self.first_recent(folder_id)
         place = self._mark(folder_id)
-        # Mostly nothing has come since somebody was here.
-        if first >= uid_next or not self._lock(place):
+        if first >= uid_next:
+            # Mostly nothing has come since somebody was here.
+            return first
+        for _ in range(_LOOKS_AT_A_LOCK):
+            if self._lock(place):
+                break
+            os.sched_yield()
+        else:
             return first
         try:
             first = self.first_recent(folder_id)

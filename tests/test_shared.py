@@ -74,6 +74,37 @@ class TestRecent:
         assert [shared.claim_recent(folder_id, 7) for folder_id in (2, 3)] == [7, 7]
         assert shared.claim_recent(1, 7) == 1
 
+    def test_is_for_one_of_two_processes_that_ask_at_the_same_time(self) -> None:
+        shared = Shared(2)
+        ours, theirs = multiprocessing.Pipe()
+        other = multiprocessing.get_context("fork").Process(target=claim, args=(shared.descriptor, theirs))
+        other.start()
+        try:
+            ours.recv()
+            ours.send("begin")
+            claimed = claim_many(shared) + ours.recv()
+        finally:
+            other.kill()
+            other.join()
+        os.close(shared.descriptor)
+        assert claimed == CLAIMS
+
+
+CLAIMS = 20_000
+
+
+def claim_many(shared: Shared) -> int:
+    """Claim the messages of a folder as they arrive; how many were claimed."""
+    return sum(max(0, uid_next - shared.claim_recent(9, uid_next)) for uid_next in range(2, CLAIMS + 2))
+
+
+def claim(descriptor: int, pipe: Connection) -> None:
+    """Claim in a process of its own."""
+    shared = Shared(2, 1, descriptor)
+    pipe.send("ready")
+    pipe.recv()
+    pipe.send(claim_many(shared))
+
 
 def hold(descriptor: int, pipe: Connection) -> None:
     """Take a maildrop and the mark of a folder in a process of its own, until it is ended."""
