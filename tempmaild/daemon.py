@@ -102,7 +102,7 @@ class Daemon:
             hub.publish(touched)
             self._reading.publish(touched)
 
-        self._writer = WriterProcess(self._reactor, configuration, clock, publish, store_log)
+        self._writer = WriterProcess(self._reactor, configuration, clock, self._shared.note, publish, store_log)
         self._access = ReactorAccess(self._reactor, handle, self._writer, store_log, settings.store.readers)
         return self._access
 

@@ -29,7 +29,9 @@ class WriterProcess:
     Args:
         reactor: Twisted's.
         clock: UTC epoch seconds; the time that the changes have.
-        touched: called with the folders in which something has happened, with None for "anywhere".
+        note: called with the folders in which something has happened, with None for "anywhere", before anybody is
+            answered.
+        touched: called with the same when all are answered.
     """
 
     def __init__(
@@ -37,12 +39,14 @@ class WriterProcess:
         reactor: Any,
         configuration: Configuration,
         clock: Callable[[], float],
+        note: Callable[[set[int] | None], None],
         touched: Callable[[set[int] | None], None],
         log: Log,
     ) -> None:
         self._reactor = reactor
         self._clock = clock
         self._configuration = json.dumps(msgspec.to_builtins(configuration))
+        self._note = note
         self._touched = touched
         self._log = log
         self._process: Companion | None = None
@@ -89,6 +93,8 @@ class WriterProcess:
 
     def committed(self, committed: Committed) -> None:
         """Tell those whose changes are on the disk."""
+        # A client that is answered may speak at once with another, or with itself elsewhere.
+        self._note(committed.touched)
         self._tickets.answer(committed.answers)
         self._touched(committed.touched)
 
@@ -107,4 +113,5 @@ class WriterProcess:
         if self._stopped is None:
             self.start()
             # Between the death and now another process may have been the only one to write.
+            self._note(None)
             self._touched(None)

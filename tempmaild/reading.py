@@ -176,7 +176,7 @@ class Reading:
     def take(self, said: Told | Reload | Stop) -> None:
         """Do what the daemon says."""
         if isinstance(said, Told):
-            self._hub.publish(said.touched)
+            self._hub.hear(said.touched)
         elif isinstance(said, Reload):
             self._reload(said.settings)
         else:

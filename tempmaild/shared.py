@@ -3,6 +3,9 @@
 Each process writes its own row and nobody else does, so no number needs a lock; what is together in all rows is the
 sum of them. Two who look at the same moment may each find room for one more: a limit is passed by no more than the
 number of processes. What has to be exact takes a lock that ends with its process (fcntl(2), advisory record locking).
+
+What has happened in a folder is counted before whoever did it is answered. Others are told of it through pipes; who
+looks here misses nothing that a client may know from elsewhere, however late the pipe is.
 """
 
 from __future__ import annotations
@@ -11,8 +14,11 @@ import fcntl
 import mmap
 import os
 import struct
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from zlib import crc32
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 CONNECTIONS: Final = 0
 """The column of the connections that a process has."""
@@ -25,6 +31,10 @@ _WATCHED = 1 << 14
 is seldom that two are counted together; of a folder somebody is told more than concerns him, which does no harm."""
 _COLUMNS = _NAMED + _NETWORKS + _WATCHED
 _CELL = 8
+_ANYWHERE = 0
+_IN_ALL = 1
+_HAPPENED = 2 + _WATCHED
+"""Counters of what has happened, which the first process writes: anywhere, in all, and in folders as in columns."""
 _MARKS = 1 << 15
 """Folders for which it is known what was told; a folder has the place of its id, and may take it from another."""
 _MARK = struct.Struct("=qq")
@@ -44,6 +54,10 @@ def folder_column(folder_id: int) -> int:
     return _NAMED + _NETWORKS + folder_id % _WATCHED
 
 
+def _happened(folder_id: int) -> int:
+    return 2 + folder_id % _WATCHED
+
+
 class Shared:
     """The memory, as one of the processes sees it.
 
@@ -58,7 +72,7 @@ class Shared:
     """
 
     def __init__(self, processes: int = 1, number: int = 0, descriptor: int = -1) -> None:
-        octets = _MARKS * _MARK.size + processes * _COLUMNS * _CELL
+        octets = _MARKS * _MARK.size + (_HAPPENED + processes * _COLUMNS) * _CELL
         if descriptor < 0 and processes > 1:
             descriptor = os.memfd_create("tempmaild")
             os.truncate(descriptor, octets)
@@ -66,6 +80,7 @@ class Shared:
         self._memory = mmap.mmap(descriptor, octets)
         self._number = number
         cells = memoryview(self._memory)[_MARKS * _MARK.size :].cast("q")
+        self._happened, cells = cells[:_HAPPENED], cells[_HAPPENED:]
         self._rows = [cells[row * _COLUMNS : (row + 1) * _COLUMNS] for row in range(processes)]
         self._own = self._rows[number]
         self._others = [row for row in self._rows if row is not self._own]
@@ -93,6 +108,18 @@ class Shared:
     def clear(self, number: int) -> None:
         """Forget what a process has counted that has ended."""
         self._rows[number][:] = memoryview(bytes(_COLUMNS * _CELL)).cast("q")
+
+    def note(self, folder_ids: Iterable[int] | None) -> None:
+        """Count that something has happened in these folders, None for anywhere; only the first process does."""
+        self._happened[_IN_ALL] += 1
+        for place in (_ANYWHERE,) if folder_ids is None else map(_happened, folder_ids):
+            self._happened[place] += 1
+
+    def happened(self, folder_id: int | None = None) -> int:
+        """Give a number that grows with everything that happens in a folder, or in all; maybe with something else."""
+        if folder_id is None:
+            return self._happened[_IN_ALL]
+        return self._happened[_ANYWHERE] + self._happened[_happened(folder_id)]
 
     def lock_maildrop(self, mailbox_id: int) -> bool:
         """Keep other processes from a maildrop until `unlock_maildrop` or our end; False if one of them has it."""

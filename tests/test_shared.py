@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tempmaild import shared as module
-from tempmaild.shared import CONNECTIONS, OCTETS, Shared, folder_column, network_column
+from tempmaild.shared import _WATCHED, CONNECTIONS, OCTETS, Shared, folder_column, network_column
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -104,6 +104,25 @@ def claim(descriptor: int, pipe: Connection) -> None:
     pipe.send("ready")
     pipe.recv()
     pipe.send(claim_many(shared))
+
+
+class TestHappened:
+    def test_grows_where_something_has_happened(self, family: list[Shared]) -> None:
+        folders = (-1, 0, 1, MANY, None)
+        before = [family[1].happened(folder) for folder in folders]
+        family[0].note({1, MANY})
+        assert [family[2].happened(folder) for folder in folders] == [*before[:2], *(n + 1 for n in before[2:])]
+
+    def test_grows_everywhere_when_it_is_not_known_where(self, family: list[Shared]) -> None:
+        folders = (-1, 0, 1, MANY, None)
+        before = [family[1].happened(folder) for folder in folders]
+        family[0].note(None)
+        assert [family[2].happened(folder) for folder in folders] == [n + 1 for n in before]
+
+    def test_is_no_number_of_a_process(self, family: list[Shared]) -> None:
+        family[0].note({0, 1, _WATCHED - 1})
+        assert not any(family[0].of(number, CONNECTIONS) for number in range(3))
+        assert family[0].first_recent(MANY) == 1
 
 
 def hold(descriptor: int, pipe: Connection) -> None:

@@ -34,6 +34,7 @@ async def _open(s: Dialogue, parser: Parser, *, read_only: bool) -> bytes:
         # RFC 9051 §6.3.2: what was selected is so no longer, even if this fails.
         s.close_view()
         s.say(b"* OK [CLOSED] The mailbox that was selected is left\r\n")
+    happened = s.inbox.happened()
     folder = await s.inbox.folder(normal(name))
     if condstore:
         s.enable_condstore()
@@ -43,6 +44,8 @@ async def _open(s: Dialogue, parser: Parser, *, read_only: bool) -> bytes:
         entries = await s.inbox.entries(folder)
         view = View(folder, entries, told_keywords=s.shared.keywords, read_only=read_only, enabled=s.enabled)
         s.open_view(view)
+        # Since the folder was looked up and before it was watched, it may have been this one.
+        view.news = s.inbox.happened() != happened
         s.claim_recent(view)
         s.say(view.opening())
         if b"IMAP4REV2" in s.enabled:
@@ -83,6 +86,7 @@ def _listed(s: Dialogue, folder: Folder, given: str) -> bytes:
 
 
 COMMANDS = (
-    Command(b"SELECT", LOGGED_IN, select, "RFC 9051 §6.3.2"),
-    Command(b"EXAMINE", LOGGED_IN, examine, "RFC 9051 §6.3.3"),
+    # Nobody expects that of the messages just counted some are gone; with QRESYNC, only those that went before.
+    Command(b"SELECT", LOGGED_IN, select, "RFC 9051 §6.3.2", expunges=False),
+    Command(b"EXAMINE", LOGGED_IN, examine, "RFC 9051 §6.3.3", expunges=False),
 )

@@ -144,6 +144,9 @@ class ImapSession(Dialogue):
         """Carry out the command that begins with this line."""
         self.tag = b"*"
         self._expunges = False
+        if self.logged_in:
+            # The client may know of it from its other sessions.
+            self.inbox.hear()
         if line.endswith(b"}"):
             self.incoming = Incoming(self, line)
             parser = Parser(self.incoming.fragments)

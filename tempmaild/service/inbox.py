@@ -31,6 +31,7 @@ from tempmaild.store.folders import CreateFolder, DeleteFolder, RenameFolder, Su
 from tempmaild.store.lifetimes import ExtendMailbox, UseMailbox
 from tempmaild.store.messages import Append, ChangeFlags, Copy, ExpireRead, Move, Remove, Replace
 from tempmaild.store.metadata import SetMetadata
+from tempmaild.store.transaction import LIFETIMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -589,6 +590,15 @@ class Inbox:
         self._watched_besides = tuple((watched_id, notice) for watched_id in ids)
         for watched in self._watched_besides:
             hub.watch(*watched)
+
+    def hear(self) -> None:
+        """Give notice now of what has happened in the folders that are watched, if that is still on its way."""
+        watched = (self._watched,) if self._watched else ()
+        self._logins.hub.hear((LIFETIMES, *(watched_id for watched_id, _ in (*watched, *self._watched_besides))))
+
+    def happened(self) -> int:
+        """Give a number that grows with all that happens in any folder of anybody."""
+        return self._logins.shared.happened()
 
     def forget(self) -> None:
         """Keep nothing in memory that can be read again, while the session is idle."""

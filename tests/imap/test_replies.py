@@ -62,8 +62,9 @@ def test_rows() -> None:
         assert name == command.name.upper()
         assert command.rfc.startswith("RFC ")
         assert command.states
-    # RFC 9051 §7.5.1: the commands whose sequence numbers an EXPUNGE would move.
+    # RFC 9051 §7.5.1: the commands whose sequence numbers an EXPUNGE would move; and those that just counted them.
     assert {name for name, command in COMMANDS.items() if not command.expunges} == {
         *(b"FETCH", b"STORE", b"SEARCH", b"SORT", b"THREAD"),
+        *(b"SELECT", b"EXAMINE"),
     }
     assert {name for name, command in COMMANDS.items() if command.private} == {b"LOGIN", b"AUTHENTICATE"}

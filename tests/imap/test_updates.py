@@ -15,6 +15,7 @@ from tests.imap.house import NESTED, OTHER, PLAIN
 from tests.support import run
 
 if TYPE_CHECKING:
+    from tempmaild.core.mailbox import Folder
     from tests.imap.house import House
 
 GONE = b"* BYE [UNAVAILABLE] This mailbox no longer exists\r\n"
@@ -45,6 +46,53 @@ def test_what_happened_before_idle_is_told_at_once(house: House) -> None:
     idling = house.select()
     house.deliver(PLAIN)
     assert idling.send(b"a IDLE\r\n") == b"+ Waiting for news\r\n* 4 EXISTS\r\n* 4 RECENT\r\n"
+
+
+def elsewhere(house: House, patch: pytest.MonkeyPatch) -> list[set[int]]:
+    """Have what is done from now on done as if by another process; gives what is on its way to ours."""
+    touched: list[set[int]] = []
+    hub = house.logins.hub
+
+    def committed(folders: set[int]) -> None:
+        hub.shared.note(folders)
+        touched.append(folders)
+
+    patch.setattr(house.logins.access, "_committed", committed)
+    return touched
+
+
+def test_what_another_process_has_answered_is_told_with_the_next_command(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its notice may come later; who did it may already know that it is done."""
+    dialog = house.select()
+    touched = elsewhere(house, monkeypatch)
+    house.expunge(2)
+    house.deliver(PLAIN)
+    assert dialog.send(b"a NOOP\r\n") == b"* 2 EXPUNGE\r\n* 3 EXISTS\r\n* 3 RECENT\r\na OK Done\r\n"
+    monkeypatch.setattr(Inbox, "changes", None)
+    house.logins.hub.hear(set().union(*touched))
+    assert dialog.send(b"b NOOP\r\n") == b"b OK Done\r\n", "it was known"
+
+
+def test_what_happens_while_a_folder_is_opened_is_not_missed(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process is told nothing of a folder that nobody watches there yet."""
+    house.select()
+    elsewhere(house, monkeypatch)
+    look = Inbox.folder
+
+    async def look_for_long(inbox: Inbox, name: str) -> Folder:
+        folder = await look(inbox, name)
+        house.deliver(PLAIN)
+        run(house.inbox().remove(folder.id, [2]))
+        return folder
+
+    dialog = house.log_in()
+    monkeypatch.setattr(Inbox, "folder", look_for_long)
+    said = dialog.send(b"a SELECT INBOX\r\n")
+    assert b"* 3 EXISTS\r\n" in said
+    assert said.endswith(b"* 4 EXISTS\r\n* 1 RECENT\r\na OK [READ-WRITE] Opened\r\n")
+    assert dialog.send(b"b NOOP\r\n") == b"* 2 EXPUNGE\r\nb OK Done\r\n"
 
 
 def test_done_may_come_with_idle(house: House) -> None:
