@@ -8,6 +8,7 @@ import os
 import selectors
 import signal
 import sys
+from contextlib import suppress
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -155,7 +156,9 @@ async def _work(settings: Settings, source: int, sink: int) -> None:
     gc.freeze()
     # Each message leaves a thousand objects for a moment; to look for rings among them is a tenth of the work.
     gc.set_threshold(_COLLECT_AFTER)
-    os.write(sink, to_frame(Ready(tuple(problems))))
+    # Where the daemon was killed meanwhile, what comes next finds the end of the source.
+    with suppress(BrokenPipeError):
+        os.write(sink, to_frame(Ready(tuple(problems))))
     await _Checker(checks.pipeline, source, sink, checks_log).work()
     if watching:
         watching.cancel()

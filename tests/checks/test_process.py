@@ -4,8 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import subprocess
+import sys
 
 from tempmaild.checks import process
+from tempmaild.frames import to_frame
+from tempmaild.settings import Settings
+
+
+def test_a_process_whose_daemon_was_killed_ends_without_a_word() -> None:
+    """While it is only beginning, too."""
+    command = [sys.executable, "-m", "tempmaild.checks"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe) as begun:
+        assert begun.stdin
+        assert begun.stdout
+        assert begun.stderr
+        begun.stdout.close()
+        begun.stdin.write(to_frame(Settings()))
+        begun.stdin.close()
+        assert begun.stderr.read() == b""
+        assert begun.wait(60) == 0
 
 
 def test_what_happens_is_noticed_though_there_is_always_something_to_do() -> None:
