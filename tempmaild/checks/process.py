@@ -99,7 +99,13 @@ class _Checker:
             asyncio.get_running_loop().call_soon(self._begin, tasks[start : start + _TOGETHER])
 
     def _begin(self, tasks: Sequence[Task]) -> None:
-        verdicts = self._pipeline.begin(map(mail_of, tasks))
+        try:
+            verdicts = self._pipeline.begin(map(mail_of, tasks))
+        except Exception as error:  # a defect: nobody takes any of them for checked
+            self._log.failure("checking-failed", error)
+            for task in tasks:
+                self._say(answer(task.ticket, None))
+            return
         for task, verdict in zip(tasks, verdicts, strict=True):
             self._verdicts.add(verdict)
             verdict.add_done_callback(partial(self._answer, task.ticket))
@@ -109,10 +115,13 @@ class _Checker:
         error = verdict.exception()
         if error:  # a defect ends the checking of one message, and nobody takes it for checked
             self._log.failure("checking-failed", error)
+        self._say(answer(ticket, None if error else verdict.result()))
+
+    def _say(self, answer: Answer) -> None:
         if not self._answers:
             # What this turn of the loop brings is handed over together.
             asyncio.get_running_loop().call_soon(self._hand_over)
-        self._answers.append(answer(ticket, None if error else verdict.result()))
+        self._answers.append(answer)
 
     def _hand_over(self) -> None:
         answers, self._answers = self._answers, []

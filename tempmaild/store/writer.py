@@ -12,6 +12,7 @@ import os
 import select
 import signal
 import sys
+import time
 from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -43,7 +44,7 @@ CONFIGURATION = "TEMPMAILD_WRITER"
 """The environment variable with a writer's configuration."""
 
 _LOOK_AROUND = 0.5
-"""Seconds after which an idle writer looks whether another process has changed the database."""
+"""Seconds after which the writer looks whether another process has changed the database."""
 _ATTEMPTS = 5
 """How often a change is tried when other processes come in between."""
 _ALWAYS_TOGETHER = 8
@@ -203,19 +204,20 @@ class Writer:
 
     def work(self) -> None:
         """Commit until the source is closed, and everything that came before."""
-        going_on = True
-        while going_on:
-            waiting: deque[_Pending] = deque()
-            going_on = self._take(waiting, _LOOK_AROUND)
+        waiting: deque[_Pending] = deque()
+        looked_at = float("-inf")
+        while self._take(waiting, 0 if waiting else _LOOK_AROUND):
             idle = not waiting
-            while going_on and waiting and self._take(waiting, 0):
-                self._commit(self._cut_group(waiting))
-                self._upkeep.look()
-            while waiting:
+            if waiting:
                 self._commit(self._cut_group(waiting))
             self._upkeep.look(idle=idle)
-            self._vault.sealer.forget_old()
-            self._look_at_others()
+            # There may never be a moment in which nothing waits.
+            if idle or time.monotonic() - looked_at >= _LOOK_AROUND:
+                self._look_at_others()
+                looked_at = time.monotonic()
+        while waiting:
+            self._commit(self._cut_group(waiting))
+        self._look_at_others()
         self._upkeep.close()
 
     def _take(self, waiting: deque[_Pending], patience: float) -> bool:
@@ -271,7 +273,8 @@ class Writer:
             self._log.failure("write-failed", error, change=change)
 
     def _look_at_others(self) -> None:
-        """Pass on what other processes have done."""
+        """Pass on what other processes have done, and forget what is too old."""
+        self._vault.sealer.forget_old()
         try:
             touched = self._db.others()
         except self._db.failures as error:

@@ -21,11 +21,12 @@ from tempmaild.store.mailboxes import DestroyMailbox
 from tempmaild.store.messages import ChangeFlags, Remove
 from tempmaild.store.opening import open_database
 from tempmaild.store.transaction import SETTINGS
-from tempmaild.store.writer import Committed, Configuration, Submission, Writer, commit
+from tempmaild.store.writer import Committed, Configuration, Submission, Writer, _Pending, commit
 from tests.store.house import creation
 from tests.support import NOW
 
 if TYPE_CHECKING:
+    from collections import deque
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
@@ -270,6 +271,34 @@ class TestWriter:
         heard = house.hear_of_others()
         # SQLite only says that something has happened, and may say it of the mailbox that was made before.
         assert heard is None if store.handle.sqlite else heard == {inbox.id}
+
+    def test_tells_it_though_there_is_always_something_to_do(
+        self, house: House, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The writer never gets to wait, and another process comes in between."""
+        turns = iter(range(10))
+        half, others = threading.Event(), threading.Event()
+
+        def take(writer: Writer, waiting: deque[Any], patience: float) -> bool:
+            turn = next(turns, None)
+            if turn == 5:
+                half.set()
+                others.wait(60)
+            if turn is None:
+                return original(writer, waiting, patience)
+            waiting.extend(_Pending(turn, AddDomain(f"d{turn}-{number}.test"), 0) for number in range(9))
+            return True
+
+        original = Writer._take
+        monkeypatch.setattr("tempmaild.store.writer._LOOK_AROUND", 0)
+        monkeypatch.setattr(Writer, "_take", take)
+        assert half.wait(60)
+        house.store.write(AddDomain("others.test"))
+        others.set()
+        told: list[bool] = []
+        while told.count(True) < 10:
+            told.append(bool(house.hear().answers))
+        assert False in told[6:]
 
     def test_does_not_tell_what_it_does_itself(self, house: House) -> None:
         store = house.store
