@@ -32,8 +32,9 @@ def daemon(tmp_path: Path) -> Iterator[RunningDaemon]:
 
 
 def writers(daemon: RunningDaemon) -> list[int]:
-    """Give the processes that the daemon has started."""
-    return [int(pid) for pid in Path(f"/proc/{daemon.pid}/task/{daemon.pid}/children").read_text().split()]
+    """Give the processes that the daemon has started, but for those that read."""
+    children = Path(f"/proc/{daemon.pid}/task/{daemon.pid}/children").read_text().split()
+    return [int(pid) for pid in children if b"tempmaild.reading" not in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
 def send(daemon: RunningDaemon, address: str) -> int:
