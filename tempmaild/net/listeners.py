@@ -6,6 +6,7 @@ import os
 import socket
 import time
 from collections import Counter
+from errno import EADDRINUSE
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 _BACKLOG = 1024
 _LOOK_AT_CLOCK_EVERY = 1.0
+_PATIENCE = 3.0
+"""Seconds in which an address may become free."""
+_LOOK_AGAIN_AFTER = 0.05
 _FIRST_HANDED_OVER = 3  # sd_listen_fds(3)
 
 
@@ -151,10 +155,25 @@ class Listeners:
                 str(address.path), factory, _BACKLOG, mode=0o660, wantPID=True
             )
             return unix
-        tcp: Any = self._reactor.listenTCP(address.port, factory, _BACKLOG, address.host)
+        tcp = self._open_tcp(address, factory)
         _set_no_delay(tcp.socket)
         port: IListeningPort = tcp
         return port
+
+    def _open_tcp(self, address: TcpAddress, factory: Connections) -> Any:
+        """Listen, and wait for a moment where the address is in use.
+
+        A process that reads mailboxes for a daemon that was killed has its sockets until it notices that: if it was
+        only beginning, when it has begun.
+        """
+        until = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                return self._reactor.listenTCP(address.port, factory, _BACKLOG, address.host)
+            except CannotListenError as error:
+                if error.socketError.errno != EADDRINUSE or time.monotonic() >= until:
+                    raise
+            time.sleep(_LOOK_AGAIN_AFTER)
 
     def _adopt(self, descriptor: int, factory: Connections) -> IListeningPort:
         handed = socket.socket(fileno=descriptor)

@@ -59,11 +59,25 @@ def test_connections_answer_without_delay(reactor: Reactor) -> None:
     opened.socket.close()
 
 
-def test_an_address_in_use_is_named(reactor: Reactor) -> None:
+def test_an_address_in_use_is_named(reactor: Reactor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempmaild.net.listeners._PATIENCE", 0)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = TcpAddress("127.0.0.1", taken.getsockname()[1])
         with pytest.raises(CannotListen, match=f"test cannot listen on {address}"):
             Listeners(reactor, get_log("test")).listen(listener(parrot).service, [address])
+
+
+def test_an_address_that_is_left_in_time_is_taken(reactor: Reactor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As by a process of a daemon that was killed."""
+    leaving = socket.create_server(("127.0.0.1", 0))
+    address = TcpAddress("127.0.0.1", leaving.getsockname()[1])
+    monkeypatch.setattr("tempmaild.net.listeners.time.sleep", lambda _: leaving.close())
+    listeners = Listeners(reactor, get_log("test"))
+    listeners.listen(listener(parrot).service, [address])
+    (port,) = listeners._ports
+    opened: Any = port
+    assert reactor.opened == [("127.0.0.1", address.port, 1024)] * 2
+    opened.socket.close()
 
 
 def test_tls_needs_a_certificate(reactor: Reactor, tmp_path: Path) -> None:
