@@ -274,14 +274,17 @@ def _hyphenated(name: str) -> str:
     return _WORD.sub(r"-\1", name).lower().removeprefix("-")
 
 
-@lru_cache(maxsize=4096)
 def _findings_text(findings: Sequence[Finding], with_details: bool) -> str:
+    return _as_json(tuple([(f.method, f.result, _detail(f) if with_details else "") for f in findings]))
+
+
+@lru_cache(maxsize=4096)
+def _as_json(noted: tuple[tuple[str, str, str], ...]) -> str:
     # Most mail is like other mail in this, and writing it anew takes longer than finding it.
-    noted = [
-        Noted(_line(f.method, _LONGEST_NAME), _line(f.result, _LONGEST_NAME), _detail(f) if with_details else "")
-        for f in findings
+    cleaned = [
+        Noted(_line(method, _LONGEST_NAME), _line(result, _LONGEST_NAME), detail) for method, result, detail in noted
     ]
-    return msgspec.json.encode(noted).decode()
+    return msgspec.json.encode(cleaned).decode()
 
 
 def _detail(finding: Finding) -> str:
