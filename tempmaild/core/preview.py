@@ -14,6 +14,7 @@ MAX_PREVIEW = 200  # characters, RFC 8970 §3
 _TRIES = ((b"plain", 2 * 1024), (b"html", 8 * 1024), (b"html", 64 * 1024))
 
 _MAX_WORDS = MAX_PREVIEW // 2  # more cannot fit
+_BEGINNING = MAX_PREVIEW * 3 // 2  # characters, of which nearly always as many are left as are shown
 _JOINERS = "\u200c\u200d"  # not printable for Python, but part of Persian words and of emoji
 
 _MARKUP = re.compile(
@@ -49,11 +50,17 @@ def _shown_text(raw: bytes, leaf: Part, window: int) -> str:
 
 def one_line(text: str) -> str:
     """The first MAX_PREVIEW characters of the text on one line, without what cannot be seen."""
+    line = _shown_words(text[:_BEGINNING])
+    if len(line) < MAX_PREVIEW and len(text) > _BEGINNING:
+        line = _shown_words(text)
+    return line[:MAX_PREVIEW].rstrip()
+
+
+def _shown_words(text: str) -> str:
+    """The first words of the text on one line; that of a text's beginning is how the text's own line begins."""
     words = text.split(None, _MAX_WORDS)[:_MAX_WORDS]
     line = " ".join(words)
-    if not line.isprintable():
-        line = " ".join(filter(None, map(_visible, words)))
-    return line[:MAX_PREVIEW].rstrip()
+    return line if line.isprintable() else " ".join(filter(None, map(_visible, words)))
 
 
 def _visible(word: str) -> str:

@@ -30,6 +30,9 @@ MIXED = b"Content-Type: multipart/mixed; boundary=b"
         ("NUL\0 and ESC\x1b[31m", "NUL and ESC[31m"),
         ("\ufeffmark \u202eexe.fdp\u202c", "mark exe.fdp"),
         ("Hello \u200c\u00a0\u200c \u034f\u200b padding", "Hello \u034f padding"),
+        (400 * "\u200b" + " Hello", "Hello"),
+        (400 * " " + "Hello", "Hello"),
+        (299 * "\u200b" + "ab\u200c" + "c" * 300, "ab\u200c" + "c" * 197),
         (
             "\u0645\u06cc\u200c\u062e \U0001f469\u200d\U0001f4bb",
             "\u0645\u06cc\u200c\u062e \U0001f469\u200d\U0001f4bb",
