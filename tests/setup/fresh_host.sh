@@ -48,7 +48,7 @@ rm -rf "$root"/etc/systemd/system/tempmaild* "$root"/etc/systemd/system/*.wants/
 sed -i "s|$clone/.venv|/opt/tempmaild|" "$root"/etc/systemd/system/tempmaild*.service "$root/usr/local/bin/tempmaild"
 
 cat >"$root/look.py" <<'PYTHON'
-import imaplib, json, smtplib, socket, ssl, subprocess
+import imaplib, json, smtplib, socket, ssl, subprocess, time
 
 def call(*words):
     done = subprocess.run(words, capture_output=True, text=True)
@@ -68,7 +68,11 @@ with smtplib.LMTP("/run/tempmaild/lmtp.sock") as client:
 with imaplib.IMAP4_SSL("127.0.0.1", 993, ssl_context=ssl._create_unverified_context()) as client:
     client.login(box["address"], box["secret"])
     print("ok  " if client.select() == ("OK", [b"2"]) else "FAIL", "mail by SMTP and LMTP is read by IMAP")
-with socket.create_connection(("127.0.0.1", 8025)) as client:
+# It has been started, which does not mean that it listens already.
+deadline = time.monotonic() + 20
+while (console := socket.socket()).connect_ex(("127.0.0.1", 8025)) and time.monotonic() < deadline:
+    time.sleep(0.1)
+with console as client:
     client.sendall(b"GET / HTTP/1.0\r\nHost: 127.0.0.1:8025\r\n\r\n")
     print("ok  " if client.recv(100).startswith(b"HTTP/1.0 302") else "FAIL", "the console answers")
 call("systemctl", "start", "tempmaild-backup.service")
