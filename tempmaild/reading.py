@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.protocol import Protocol
 from twisted.internet.stdio import StandardIO
-from twisted.internet.task import LoopingCall
 
 from tempmaild import log
 from tempmaild.appliance import open_appliance
@@ -24,6 +23,7 @@ from tempmaild.in_pipe import FIRST_GIVEN, Tickets
 from tempmaild.in_reading import Asked, Begin, Here, Reload, Stop, Told
 from tempmaild.in_thread import ReactorAccess
 from tempmaild.jobs.gauges import Gauges
+from tempmaild.jobs.rounds import rounds
 from tempmaild.jobs.statistics import StatisticsJob
 from tempmaild.net.listeners import Listeners
 from tempmaild.net.tls import CertificateUnusable
@@ -159,13 +159,8 @@ class Reading:
         StandardIO(self._daemon, reactor=self._reactor)
         for job in self._jobs:
             job.start()
-        self._repeat(_SAY_HERE_EVERY, self._daemon.say_here)
-        self._repeat(_FOLLOW_CLOCK_EVERY, lambda: Deferred.fromCoroutine(self._follow_clock()))
-
-    def _repeat(self, seconds: float, what: Callable[[], Any]) -> None:
-        loop = LoopingCall(what)
-        loop.clock = self._reactor
-        loop.start(seconds)
+        rounds(self._reactor, self._daemon.say_here).start(_SAY_HERE_EVERY)
+        rounds(self._reactor, self._follow_clock).start(_FOLLOW_CLOCK_EVERY)
 
     async def _follow_clock(self) -> None:
         try:

@@ -140,17 +140,16 @@ class Shared:
         It is kept in memory only, for the folders used last: of the others messages are recent once more, as when it
         cannot be told who comes first because a process was stopped in the middle of this.
         """
-        first = self.first_recent(folder_id)
-        place = self._mark(folder_id)
-        if first >= uid_next:
+        if (first := self.first_recent(folder_id)) >= uid_next:
             # Mostly nothing has come since somebody was here.
             return first
+        place = self._mark(folder_id)
         for _ in range(_LOOKS_AT_A_LOCK):
             if self._lock(place):
                 break
             os.sched_yield()
         else:
-            return first
+            return self.first_recent(folder_id)
         try:
             first = self.first_recent(folder_id)
             _MARK.pack_into(self._memory, place, folder_id, max(first, uid_next))

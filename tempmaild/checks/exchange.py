@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Final, NamedTuple
+from operator import attrgetter
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -28,18 +29,13 @@ class Task(NamedTuple):
 
     Attributes:
         ticket: what its submitter knows it by.
-        rules: packed, as they are long and nearly always the same; the others are those of `Mail`.
+        rules: packed, as they are long and nearly always the same.
+        others: all other fields of `Mail`, in their order.
     """
 
     ticket: int
-    content: bytes
-    client: str
-    helo: str
-    sender: str
-    recipients: tuple[str, ...]
-    relayed: bool
-    utf8: bool
     rules: bytes
+    others: tuple[Any, ...]
 
 
 class Answer(NamedTuple):
@@ -51,16 +47,12 @@ class Answer(NamedTuple):
 
 def task(ticket: int, mail: Mail) -> Task:
     """Make a task of a message."""
-    rules = _pack(mail.checking)
-    return Task(
-        *(ticket, mail.content, mail.client, mail.helo, mail.sender, mail.recipients, mail.relayed, mail.utf8), rules
-    )
+    return Task(ticket, _pack(mail.checking), _others(mail))
 
 
 def mail_of(task: Task) -> Mail:
     """Give the message of a task, with its rules."""
-    _, content, client, helo, sender, recipients, relayed, utf8, rules = task
-    return Mail(content, client, helo, sender, recipients, relayed, _unpack(rules), utf8)
+    return Mail(**dict(zip(_OTHERS, task.others, strict=True)), checking=_unpack(task.rules))
 
 
 def answer(ticket: int, verdict: Verdict | None) -> Answer:
@@ -74,6 +66,8 @@ def verdict_of(answer: Answer) -> Verdict | None:
     return None if answer.verdict is None else _decode(answer.verdict)
 
 
+_OTHERS: Final = tuple(name for name in Mail.__struct_fields__ if name != "checking")
+_others: Final = attrgetter(*_OTHERS)
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(Verdict).decode
 

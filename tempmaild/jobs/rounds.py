@@ -6,19 +6,21 @@ import math
 import time
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall, deferLater
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable
 
 _LONGEST_REST = 0.1
 """Seconds."""
 
 
-def rounds(reactor: Any, work: Callable[[], Coroutine[Any, Any, None]]) -> LoopingCall:
-    """Give what does this work again and again, never twice at the same time, once it is started."""
-    loop = LoopingCall(lambda: Deferred.fromCoroutine(work()))
+def rounds(reactor: Any, work: Callable[[], Any]) -> LoopingCall:
+    """Give what does this work again and again, never twice at the same time, once it is started.
+
+    The work may be a coroutine.
+    """
+    loop = LoopingCall(work)
     loop.clock = reactor
     return loop
 

@@ -15,10 +15,11 @@ import msgspec
 from apscheduler.executors.debug import DebugExecutor
 from apscheduler.triggers.base import BaseTrigger
 from twisted.internet.defer import Deferred, DeferredList
-from twisted.internet.task import LoopingCall, deferLater
+from twisted.internet.task import deferLater
 
 from tempmaild import log as logs
 from tempmaild.errors import TempmaildError
+from tempmaild.jobs.rounds import rounds
 from tempmaild.store.transaction import SETTINGS
 
 if TYPE_CHECKING:
@@ -54,8 +55,7 @@ class ScheduleJobs:
         self._wall = wall
         self._log = log
         self._scheduler = _make_scheduler(reactor)
-        self._looking_around = LoopingCall(self._look_around)
-        self._looking_around.clock = reactor
+        self._looking_around = rounds(reactor, self._look_around)
         self._version = -1
         self._ahead = 0.0
         self._looking = self._doubtful = self._ending = False
