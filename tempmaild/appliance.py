@@ -204,7 +204,7 @@ def open_appliance(
         ),
         amounts=Amounts(access, AmountQueries(handle), counts, clock),
         checks=Checks(settings, directory, block_rules, statistics, examiner),
-        deliveries=Deliveries(access, queries, directory, hub, clock, room, settings.mailbox.operator),
+        deliveries=Deliveries(access, queries, directory, clock, room, settings.mailbox.operator),
         logins=Logins(access, queries, hub, clock, room, settings.smtp.max_message_bytes, unlocker),
         credentials=Credentials(access, queries, directory, unlocker, secrets.token_bytes),
         limits=Limits(access, limit_queries),

@@ -13,14 +13,12 @@ from tempmaild.core.verdict import UNCHECKED
 from tempmaild.errors import DomainDisabled, InvalidAddress, MailboxFull, NoSuchDomain, NoSuchMailbox
 from tempmaild.service.content import normalised
 from tempmaild.store.messages import Deliver
-from tempmaild.store.transaction import LIFETIMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from tempmaild.core.mailbox import Domain
     from tempmaild.core.verdict import Verdict
-    from tempmaild.notify.hub import Hub
     from tempmaild.service.directory import Directory
     from tempmaild.service.room import Room
     from tempmaild.store.access import Access
@@ -28,8 +26,6 @@ if TYPE_CHECKING:
 
 
 _POSTMASTER = "postmaster"
-_MOST_REMEMBERED = 4096
-"""Recipients in memory, half a KiB each."""
 
 
 class Deliveries:
@@ -47,7 +43,6 @@ class Deliveries:
         access: Access,
         queries: Queries,
         directory: Directory,
-        hub: Hub,
         clock: Callable[[], float],
         room: Room,
         operator: str,
@@ -58,8 +53,6 @@ class Deliveries:
         self._clock = clock
         self._room = room
         self._operator = addresses.normalise(operator) if operator else ""
-        self._remembered: dict[str, Recipient] = {}
-        hub.watch(LIFETIMES, self._forget)
 
     def check_room(self) -> None:
         """Make sure that a message can be taken.
@@ -123,30 +116,10 @@ class Deliveries:
     async def _first_alive(self, candidates: Iterable[str]) -> Recipient | None:
         now = self._clock()
         for address in candidates:
-            found = self._remembered.get(address)
-            if found is None or found.expires_at <= now:
-                found = await self._find(address)
+            found = await self._access.read(self._queries.recipient, address)
             if found and now < found.expires_at:
                 return found
         return None
-
-    async def _find(self, address: str) -> Recipient | None:
-        """Look who takes mail for an address, and remember it.
-
-        All that changes of a mailbox is its end, and there is a notice when that comes sooner. One that is put off is
-        seen when it is over. Whoever is destroyed before the notice arrives does not get the mail.
-        """
-        remembered = self._remembered
-        found = await self._access.read(self._queries.recipient, address)
-        if found:
-            if len(remembered) >= _MOST_REMEMBERED:
-                remembered.clear()
-            # When a notice has come meanwhile, this dictionary is that of nobody any more.
-            remembered[address] = found
-        return found
-
-    def _forget(self) -> None:
-        self._remembered = {}
 
     async def _with_room(self, recipient: Recipient) -> Recipient:
         if recipient.may_be_full and not await self._access.read(self._queries.has_room, recipient):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import errno
+import os
 import sqlite3
 import stat
 from contextlib import closing
@@ -79,22 +81,22 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _open_files(daemon: RunningDaemon) -> Iterator[Path]:
-    """Give the files that the daemon's processes have open, those among them whose names were deleted."""
+    """Give what the daemon's processes have open, files among it whose names were deleted."""
     for pid in Tree(daemon.pid).members():
-        for link in Path(f"/proc/{pid}/fd").iterdir():
-            try:
-                mode = link.stat().st_mode
-            except FileNotFoundError:
-                continue  # closed meanwhile
-            if stat.S_ISREG(mode):
-                yield link
+        yield from Path(f"/proc/{pid}/fd").iterdir()
 
 
 def _read(path: Path) -> bytes:
+    """Give the octets of a file; none if it is gone, or what a process has open is something else."""
     try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        return b""
+        # A pipe is not waited for.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENXIO):
+            return b""
+        raise
+    with os.fdopen(descriptor, "rb") as file:
+        return file.read() if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
 
 
 def _unpacked(octets: bytes) -> Iterator[bytes]:

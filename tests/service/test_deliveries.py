@@ -22,7 +22,6 @@ from tempmaild.service.content import normalised
 from tempmaild.service.room import Room
 from tempmaild.settings import Settings
 from tempmaild.store.access import Immediate
-from tempmaild.store.transaction import LIFETIMES
 from tempmaild.store.vault import open_vault
 from tests.support import LIFETIME, MESSAGE, NOW, Clock, make_appliance, run
 
@@ -62,37 +61,22 @@ class TestRecipient:
         with pytest.raises(NoSuchMailbox):
             run(house.deliveries.recipient("joe", "box.test"))
 
-    def test_is_looked_for_again_when_the_mailbox_may_have_ended(self, house: TestAppliance) -> None:
-        account = house.create("joe@box.test", lifetime=100)
-        run(house.deliveries.recipient("joe", "box.test"))
-        run(house.appliance.lifetimes.extend(account.address, by=50))
-        house.clock.now = NOW + 100.0
-        assert run(house.deliveries.recipient("joe", "box.test")).expires_at == NOW + 150
-        run(house.mailboxes.destroy(account.mailbox))
-        with pytest.raises(NoSuchMailbox):
-            run(house.deliveries.recipient("joe", "box.test"))
-
-    def test_of_a_mailbox_that_another_process_has_destroyed(
+    def test_of_an_address_that_another_process_has_given_to_somebody_else(
         self, house: TestAppliance, database_url: str, tmp_path: Path
     ) -> None:
+        # At once, not with the notice of it that comes a little later.
         account = house.create("joe@box.test")
-        run(house.deliveries.recipient("joe", "box.test"))
+        before = run(house.deliveries.recipient("joe", "box.test"))
         host = {"name": "mx.box.test", "state": tmp_path}
-        beside = open_appliance(Settings.model_validate({"host": host, "store": {"url": database_url}}))
+        settings = {"host": host, "store": {"url": database_url}, "mailbox": {"quarantine_seconds": 0}}
+        beside = open_appliance(Settings.model_validate(settings))
         run(beside.mailboxes.destroy(account.mailbox))
-        beside.handle.close()
-        # What the writer tells when another process has changed something.
-        house.appliance.hub.publish({LIFETIMES})
         with pytest.raises(NoSuchMailbox):
             run(house.deliveries.recipient("joe", "box.test"))
-
-    def test_of_very_many(self, house: TestAppliance, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("tempmaild.service.delivery._MOST_REMEMBERED", 2)
-        names = ["a", "b", "c", "a"]
-        for name in names[:3]:
-            house.create(f"{name}@box.test")
-        found = [run(house.deliveries.recipient(name, "box.test")).address for name in names]
-        assert found == [f"{name}@box.test" for name in names]
+        successor = run(beside.mailboxes.create("joe@box.test")).mailbox
+        beside.handle.close()
+        found = run(house.deliveries.recipient("joe", "box.test"))
+        assert found.mailbox_id == successor.id != before.mailbox_id
 
 
 def _contents(house: TestAppliance, account: Account) -> int:
