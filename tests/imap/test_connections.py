@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import time
 import zlib
+from statistics import median
 from typing import TYPE_CHECKING, Self
 
 import pytest
@@ -117,10 +118,13 @@ def test_no_client_waits_for_a_delayed_acknowledgement(
     with Client(daemon.ports.imap, account) as client:
         if compressed:
             client.compress()
-        began = time.monotonic()
+        seconds = []
         for number in range(count):
             tag = b"a%d" % number
+            began = time.monotonic()
             client.ask(tag + b" STATUS {5}\r\n", b"+ ")
             client.send(b"INBOX")
             client.ask(b" (MESSAGES)\r\n", tag + b" OK ")
-        assert time.monotonic() - began < count * delay / 2
+            seconds.append(time.monotonic() - began)
+        # A machine that is busy with other tests makes some of them slow, an acknowledgement that is late nearly all.
+        assert median(seconds) < delay / 2

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from tests.daemon import RunningDaemon
 
 _PATIENCE = 60.0
-_EFFECTIVE_WITHIN = 1.0
-"""Seconds after the command has ended."""
+_EFFECTIVE_WITHIN = 10.0
+"""Seconds after the command has ended: one, and what a machine takes longer that is busy with other tests."""
 
 
 @pytest.fixture
@@ -39,8 +39,8 @@ def greeting(port: int) -> bytes:
         return client.recv(1000)
 
 
-def within_a_second(port: int, begin: bytes) -> bool:
-    """Whether the greeting begins like this, now or within a second."""
+def greets(port: int, begin: bytes) -> bool:
+    """Whether the greeting begins like this, now or as soon as a change is in force."""
     deadline = time.monotonic() + _EFFECTIVE_WITHIN
     while not greeting(port).startswith(begin):
         if time.monotonic() > deadline:
@@ -53,14 +53,14 @@ def test_the_operator_bans_and_lifts_the_ban(daemon: RunningDaemon) -> None:
     ports = daemon.ports
     assert greeting(ports.pop3).startswith(b"+OK")
     daemon.command("ban", "add", "127.0.0.0/8", "--scope", "reading")
-    assert within_a_second(ports.pop3, b"-ERR [SYS/TEMP]")
-    assert greeting(ports.imap).startswith(b"* BYE [UNAVAILABLE]")
+    assert greets(ports.pop3, b"-ERR [SYS/TEMP]")
+    assert greets(ports.imap, b"* BYE [UNAVAILABLE]")
     assert greeting(ports.smtp).startswith(b"220 ")
     daemon.command("ban", "add", "127.0.0.0/8", "--scope", "mail")
-    assert within_a_second(ports.smtp, b"421 4.7.0")
+    assert greets(ports.smtp, b"421 4.7.0")
     daemon.command("ban", "remove", "127.0.0.0/8")
-    assert within_a_second(ports.smtp, b"220 ")
-    assert greeting(ports.imap).startswith(b"* OK")
+    assert greets(ports.smtp, b"220 ")
+    assert greets(ports.imap, b"* OK")
     assert daemon.stop() == 0
 
 
@@ -115,8 +115,8 @@ def test_failed_logins_over_all_protocols_lead_to_a_ban(daemon: RunningDaemon) -
         seconds.append(time.monotonic() - began)
     # The third had to wait; the fourth is the one beyond the limit.
     assert seconds[2] >= 1
-    assert within_a_second(daemon.ports.imap, b"* BYE")
-    assert greeting(daemon.ports.pop3).startswith(b"-ERR")
+    assert greets(daemon.ports.imap, b"* BYE")
+    assert greets(daemon.ports.pop3, b"-ERR")
     assert greeting(daemon.ports.smtp).startswith(b"220 ")
     assert "limit failed-logins-ban" in daemon.command("ban", "list")
     daemon.restart()

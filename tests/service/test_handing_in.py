@@ -126,7 +126,7 @@ def test_long_lines_are_cut() -> None:
 def test_nobody_waits_for_ever() -> None:
     begun = time.monotonic()
     answer = sent(None, seconds=0.2)
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 20
     assert answer == Answer(False, "connect", "there was no answer within 0.2 seconds")
 
 
