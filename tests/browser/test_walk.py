@@ -92,7 +92,9 @@ def test_the_first_owner_gets_in_by_the_link_and_comes_back_with_a_code(site: Si
     press(page, "Choose it")
 
     expect(page.get_by_role("heading", name="Set up a second factor")).to_be_visible()
-    page.wait_for_function("document.querySelector('img.qr-code').naturalWidth > 0")
+    # Not `wait_for_function`: its second look is one that the page's policy does not allow.
+    qr_code = page.locator("img.qr-code")
+    assert within(_PATIENCE, lambda: qr_code.evaluate("image => image.naturalWidth") > 0)
     secret = page.locator("code").inner_text()
     totp, now = TOTP(secret), time.time()
     page.get_by_label("Code").fill(totp.at(now))

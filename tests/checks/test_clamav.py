@@ -576,7 +576,7 @@ def test_a_reply_that_comes_too_late_is_nobody_elses() -> None:
         else:
             writer.write(b"1: stream: Test.Malware FOUND\0")
 
-    assert examine(behave, messages=2, seconds=0.1) == ["late", "bad"]
+    assert examine(behave, messages=2, seconds=0.5) == ["late", "bad"]
 
 
 def test_an_idle_connection_that_speaks_is_not_used_again() -> None:

@@ -53,7 +53,7 @@ def examined(
 
 def evaluate(dns: DnsServer, *several: Examined, seconds: float = 5) -> list[Report]:
     async def reports() -> list[Report]:
-        resolver = Resolver([dns.address], query_seconds=0.2, seconds=0.5)
+        resolver = Resolver([dns.address], query_seconds=0.5, seconds=1.5)
         check = Dmarc(resolver, SUFFIXES, seconds)
         try:
             return [await check.examine(each) for each in several]

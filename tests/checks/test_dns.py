@@ -405,7 +405,7 @@ class TestServers:
         run(main())
 
     def test_a_silent_one_is_asked_last(self, dns: DnsServer, second: DnsServer) -> None:
-        resolver = Resolver([dns.address, second.address], query_seconds=0.05, seconds=20)
+        resolver = Resolver([dns.address, second.address], query_seconds=0.3, seconds=20)
         dns.zones = {"a.example": SILENT, ".": SILENT}
         second.zones = {f"{name}.example": {"A": [ADDRESS]} for name in "abc"}
 
@@ -424,7 +424,7 @@ class TestServers:
         run(main())
 
     def test_when_all_are_silent_nobody_waits(self, dns: DnsServer) -> None:
-        resolver = Resolver([dns.address], query_seconds=0.05, seconds=20)
+        resolver = Resolver([dns.address], query_seconds=0.3, seconds=20)
         dns.zones = {"a.example": SILENT, ".": SILENT}
 
         async def main() -> None:
@@ -443,7 +443,7 @@ class TestServers:
         run(main())
 
     def test_a_domain_with_silent_servers_does_not_make_ours_silent(self, dns: DnsServer) -> None:
-        resolver = Resolver([dns.address], query_seconds=0.05, seconds=20)
+        resolver = Resolver([dns.address], query_seconds=0.3, seconds=20)
         dns.zones = {"slow.example": SILENT, "a.example": {"A": [ADDRESS]}}
 
         async def main() -> None:
@@ -456,7 +456,7 @@ class TestServers:
         run(main())
 
     def test_a_server_that_does_not_tell_of_the_root(self, dns: DnsServer) -> None:
-        resolver = Resolver([dns.address], query_seconds=0.05, seconds=20)
+        resolver = Resolver([dns.address], query_seconds=0.3, seconds=20)
         dns.zones = {"slow.example": SILENT, ".": SILENT, "a.example": {"A": [ADDRESS]}}
 
         async def main() -> None:
@@ -472,7 +472,7 @@ class TestServers:
         run(main())
 
     def test_a_late_answer_is_no_answer(self, dns: DnsServer) -> None:
-        resolver = Resolver([dns.address], query_seconds=0.05, seconds=20)
+        resolver = Resolver([dns.address], query_seconds=0.3, seconds=20)
         dns.zones = {"a.example": {"A": Answer([ADDRESS], held=True)}}
 
         async def main() -> None:

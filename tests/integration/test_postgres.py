@@ -181,7 +181,7 @@ def test_both_deliver_into_one_folder(daemons: list[RunningDaemon]) -> None:
 
 def test_a_server_that_is_away_and_comes_back(daemons: list[RunningDaemon], postgres: Postgres) -> None:
     daemon, other = daemons
-    account, stranger = daemon.create(), daemon.create()
+    account = daemon.create()
     reader = imaplib.IMAP4(HOST, daemon.ports.imap, timeout=_PATIENCE)
     reader.login(*account)
     reader.select("INBOX")
@@ -194,10 +194,7 @@ def test_a_server_that_is_away_and_comes_back(daemons: list[RunningDaemon], post
         # RFC 5321 §4.2.1: try later
         assert sender.data(_MESSAGE)[0] == 451
         sender.mail("a@sender.test")
-        assert sender.rcpt(stranger.address)[0] == 451
-        # That this one has a mailbox is remembered.
-        assert sender.rcpt(account.address)[0] == 250
-        assert sender.data(_MESSAGE)[0] == 451
+        assert sender.rcpt(account.address)[0] == 451
         newcomer = imaplib.IMAP4(HOST, daemon.ports.imap, timeout=_PATIENCE)
         with pytest.raises(imaplib.IMAP4.error, match="UNAVAILABLE"):
             newcomer.login(*account)

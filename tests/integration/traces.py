@@ -51,6 +51,13 @@ def found(needles: Iterable[bytes], folder: Path, daemon: RunningDaemon | None =
     ]
 
 
+def findable(needles: Iterable[bytes], folder: Path, daemon: RunningDaemon) -> list[bytes]:
+    """Give those of these octets that are anywhere, as `found` would; it looks at everything once."""
+    needles = list(needles)
+    there = {needle for _, octets in _views(folder, daemon) for needle in needles if needle in octets}
+    return [needle for needle in needles if needle in there]
+
+
 def opens_anything(attempt: Callable[[bytes], object], length: int, folder: Path) -> list[str]:
     """Say where something of `length` octets is with which `attempt` succeeds; it raises an exception otherwise."""
     places = []
@@ -95,8 +102,11 @@ def _read(path: Path) -> bytes:
         if error.errno in (errno.ENOENT, errno.ENXIO):
             return b""
         raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        return b""
     with os.fdopen(descriptor, "rb") as file:
-        return file.read() if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
+        return file.read()
 
 
 def _unpacked(octets: bytes) -> Iterator[bytes]:
