@@ -10,12 +10,14 @@ from msgspec import Struct
 from tempmaild.checks.signed_message import SignedMessage
 from tempmaild.core.checking import Checking
 from tempmaild.core.mime import parse
+from tempmaild.core.summary import summarise
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tempmaild.core.envelope import Envelope
     from tempmaild.core.mime import Part
+    from tempmaild.core.summary import Summary
     from tempmaild.core.verdict import Report
 
 
@@ -63,6 +65,11 @@ class Examined:
     def signed(self) -> SignedMessage:
         """The message as signatures see it."""
         return SignedMessage(self.mail.content)
+
+    @property
+    def summary(self) -> Summary:
+        """What is stored of it beside its content, but for the findings."""
+        return summarise(self.mail.content, parsed=self.parsed)
 
     @property
     def root(self) -> Part:

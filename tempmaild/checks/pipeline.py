@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
+from msgspec.structs import replace
+
 from tempmaild.checks.mail import Examined
 from tempmaild.checks.waiting import eager
 from tempmaild.core.authentication_results import field, without_forged
 from tempmaild.core.checking import AttachmentsRule, Checking, ClamavRule
 from tempmaild.core.removal import without_parts
+from tempmaild.core.summary import encode
 from tempmaild.core.verdict import Refusal, Report, Verdict
 
 if TYPE_CHECKING:
@@ -113,7 +116,12 @@ class Pipeline:
             task.add_done_callback(lambda _: timer.cancel())
 
     async def _verdict(self, examination: _Examination) -> Verdict:
-        return decide(examination.examined.mail, await self._reports(examination), self._host)
+        examined = examination.examined
+        verdict = decide(examined.mail, await self._reports(examination), self._host)
+        if verdict.refusal or verdict.content is not None:
+            return verdict
+        # It is taken apart here already; who stores it need not do it again.
+        return replace(verdict, summary=encode(examined.summary))
 
     async def _reports(self, examination: _Examination) -> dict[str, Report]:
         tasks = examination.tasks

@@ -4,11 +4,12 @@ from collections.abc import Iterator
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tempmaild.core.content import part_filename
 from tempmaild.core.envelope import Envelope
 from tempmaild.core.message_ids import references
-from tempmaild.core.mime import Part, parse
+from tempmaild.core.mime import MAX_FIELD_SIZE, Part, parse
 from tempmaild.core.preview import make_preview
 from tempmaild.core.verdict import Finding
 
@@ -36,9 +37,13 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Summary)
 
 
-def summarise(raw: bytes, findings: tuple[Finding, ...] = ()) -> Summary:
-    """The summary of a message. Takes any octets; linear in their number."""
-    structure, envelope = parse(raw)
+def summarise(raw: bytes, findings: tuple[Finding, ...] = (), parsed: tuple[Part, Envelope] | None = None) -> Summary:
+    """The summary of a message. Takes any octets; linear in their number.
+
+    Args:
+        parsed: what `mime.parse` gives for the message, where somebody has that.
+    """
+    structure, envelope = parsed or parse(raw)
     leaves = list(leaves_of(structure))
     return Summary(
         envelope,
@@ -47,6 +52,33 @@ def summarise(raw: bytes, findings: tuple[Finding, ...] = ()) -> Summary:
         any(map(_is_attachment, leaves)),
         references(raw, structure.body),
         findings,
+    )
+
+
+def summarise_traced(raw: bytes, findings: tuple[Finding, ...], sent: Summary) -> Summary:
+    """The summary of a message that has got our trace fields in front, from that of the message as it was sent.
+
+    No summary tells anything of trace fields: they only move the parts. They could take a long header beyond the
+    limits of `mime.parse`, and so everything is worked out anew where the headers may be that long.
+    """
+    structure = sent.structure
+    trace = len(raw) - structure.end
+    if len(raw) > MAX_FIELD_SIZE and trace + _header_octets(structure) > MAX_FIELD_SIZE:
+        return summarise(raw, findings)
+    return replace(sent, structure=replace(_moved(structure, trace), header=0), findings=findings)
+
+
+def _header_octets(part: Part) -> int:
+    return part.body - part.header + sum(map(_header_octets, part.children))
+
+
+def _moved(part: Part, octets: int) -> Part:
+    return replace(
+        part,
+        header=part.header + octets,
+        body=part.body + octets,
+        end=part.end + octets,
+        children=tuple([_moved(child, octets) for child in part.children]),
     )
 
 

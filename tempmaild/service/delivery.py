@@ -186,6 +186,7 @@ class Deliveries:
         """
         self._room.check()
         junk = verdict.disposition == "junk"
-        deliver = Deliver(content, tuple(recipients), junk, verdict.keywords, verdict.findings)
+        summary = verdict.summary if verdict.content is None else b""
+        deliver = Deliver(content, tuple(recipients), junk, verdict.keywords, verdict.findings, summary)
         missing = await self._access.write(deliver)
         return [recipient for recipient in recipients if recipient not in missing]

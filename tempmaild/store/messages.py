@@ -41,6 +41,7 @@ class Deliver(Struct, frozen=True):
         junk: whether it goes into Junk instead, where a mailbox still has that.
         keywords: that it gets at once.
         findings: what was found out about it.
+        sent: the summary, encoded, of the message without our trace fields; b"" where nobody has made it.
     """
 
     content: bytes
@@ -48,6 +49,7 @@ class Deliver(Struct, frozen=True):
     junk: bool = False
     keywords: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
+    sent: bytes = b""
 
     @property
     def octets(self) -> int:
@@ -145,14 +147,17 @@ class _Batch:
 
     def arrive(self, delivery: Deliver) -> Flags:
         """Begin with a message that has arrived, and give the flags that it gets."""
-        summary = self._begin(delivery.content, delivery.findings)
+        content, findings, sent = delivery.content, delivery.findings, delivery.sent
+        if sent:
+            summary = summaries.summarise_traced(content, findings, summaries.decode(sent))
+        else:
+            summary = summaries.summarise(content, findings)
+        self._begin(content, summary)
         return frozenset((*delivery.keywords, HAS_ATTACHMENT) if summary.attachments else delivery.keywords)
 
-    def _begin(self, content: bytes, findings: tuple[Finding, ...] = ()) -> Summary:
-        summary = summaries.summarise(content, findings)
+    def _begin(self, content: bytes, summary: Summary) -> None:
         self._content, self._stored = content, {}
         self._packed = (*pack(content), summaries.encode(summary))
-        return summary
 
     def add(
         self,
@@ -171,7 +176,7 @@ class _Batch:
         at most twice, sealed and not.
         """
         if content is not self._content:
-            self._begin(content)
+            self._begin(content, summaries.summarise(content))
         sealed = public_key is not None
         stored = self._stored.get(sealed)
         if stored is None:

@@ -10,6 +10,7 @@ from msgspec import structs
 from tempmaild.checks.mail import Examined, Mail
 from tempmaild.checks.pipeline import Check, Pipeline, Timed, decide, failed
 from tempmaild.core.checking import Checking, override
+from tempmaild.core.summary import encode, summarise
 from tempmaild.core.verdict import Finding, Refusal, Removal, Report, Verdict
 from tempmaild.log import get_log
 
@@ -143,6 +144,20 @@ class TestReports:
     def test_of_a_check_with_a_defect_are_that_it_has_failed(self, caplog: pytest.LogCaptureFixture) -> None:
         caplog.set_level(logging.CRITICAL)
         assert asyncio.run(pipeline({"clamav": Breaks()}).reports(mail())) == {"clamav": Report("failed")}
+
+    def test_come_with_a_summary_where_it_is_stored_as_it_was_sent(self) -> None:
+        forged = b"Authentication-Results: mx.box.test; spf=pass\r\n" + CONTENT
+        dkim = Says(Report("bad"))
+        contents = [
+            mail(),
+            mail(content=forged),
+            mail({"dkim": {"action": "junk"}}),
+            mail({"dkim": {"action": "refuse"}}),
+        ]
+        found = verdicts(pipeline({"dkim": dkim}), *contents)
+        assert [verdict.disposition for verdict in found] == ["accept", "accept", "junk", "refuse"]
+        made = encode(summarise(CONTENT))
+        assert [verdict.summary for verdict in found] == [made, b"", made, b""]
 
     def test_become_a_verdict(self) -> None:
         (verdict,) = verdicts(pipeline({"spf": Says(PASS)}), mail())

@@ -6,11 +6,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tempmaild.core.envelope import Address
-from tempmaild.core.summary import Summary, decode, encode, summarise
+from tempmaild.core.mime import MAX_FIELD_SIZE, MAX_HEADER_SIZE, parse
+from tempmaild.core.summary import Summary, decode, encode, summarise, summarise_traced
 from tempmaild.core.verdict import Finding
 from tests.needs import messages_of_python
 
 from .messages import NAMES, check_offsets, load, message, mutations
+
+TRACE = (
+    b"Return-Path: <a@example.org>\r\n"
+    b"Authentication-Results: mx.box.test;\r\n\tspf=pass smtp.mailfrom=example.org\r\n"
+    b"Received-SPF: pass (mx.box.test)\r\n"
+    b"X-Spam-Score: 1.5\r\n"
+    b"Received: from mail.example.org ([192.0.2.1])\r\n\tby mx.box.test;\r\n\tSun, 22 Nov 2026 03:30:28 +0000\r\n"
+)
+FINDINGS = (Finding("spf", "pass"),)
 
 
 def check(raw: bytes) -> Summary:
@@ -18,6 +28,7 @@ def check(raw: bytes) -> Summary:
     check_offsets(raw, summary.structure)
     assert len(summary.preview) <= 200
     assert decode(encode(summary)) == summary
+    assert summarise_traced(TRACE + raw, FINDINGS, summary) == summarise(TRACE + raw, FINDINGS)
     return summary
 
 
@@ -52,6 +63,45 @@ MIXED = (b"Content-Type: multipart/mixed; boundary=b", b"", b"--b")
 def test_attachments(fields: list[bytes], attachments: bool) -> None:
     assert check(message(*MIXED, *fields, b"", b"x", b"--b--")).attachments is attachments
     assert check(message(*fields, b"", b"x")).attachments is attachments
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"\r\n",
+        b"\r\n\r\nText\r\n",
+        b"\n--b\r\n",
+        b"--b\r\n\r\nText",
+        b" folded\r\n\tSubject: text\r\nSubject: hello\r\n\r\nText\r\n",
+        b" \r\n\r\nText\r\n",
+        b"\r\r\nSubject: hello\r\n\r\nText\r\n",
+        b": no name\r\nSubject: hello\r\n\r\nText\r\n",
+        b"Subject: hello",
+        b"References: <1@x>\r\n <2@x>\r\n\r\n",
+        b" <0@x>\r\nReferences: <1@x>\r\n\r\n",
+        b"From joe@example.org Sun Nov 22 03:30:28 2026\r\nReferences: <1@x>\r\nSubject: hello\r\n\r\nText\r\n",
+        b"Return-Path: <>\r\nReceived: from x\r\nSubject: hello\r\n\r\nText\r\n",
+        message(b"Content-Type: multipart/mixed; boundary=b"),
+        message(b"Content-Type: multipart/mixed; boundary=b", b"--b", b"--b--"),
+        message(b"Content-Type: multipart/mixed; boundary=b", b"", b"--b", b"", b"Text", b"--c--"),
+        message(b" ", b"Content-Type: message/rfc822", b"", b"", b"Text"),
+        b"Content-Type: message/rfc822\r\n\r\n" * 200,
+        b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"--b\r\n\r\n" * 12_000,
+        # Around the limits, which our fields may have it exceed.
+        *(b" " + b"x" * (MAX_FIELD_SIZE + more) + b"\r\nSubject: x\r\n\r\nText" for more in (-600, -50, 0)),
+        *(b"a: " + b"x" * (MAX_FIELD_SIZE + more) + b"\r\nSubject: x\r\n\r\nText" for more in (-600, -50, 0)),
+        *(b"a: b\r\n" * ((MAX_HEADER_SIZE + more) // 6) + b"Subject: x\r\n\r\nText" for more in (-600, -50, 0)),
+        b"Content-Type: message/rfc822\r\n\r\n" + b"a: b\r\n" * (MAX_HEADER_SIZE // 6 - 10) + b"\r\nText",
+    ],
+)
+def test_of_what_has_got_trace_fields(raw: bytes) -> None:
+    check(raw)
+
+
+def test_is_made_of_what_is_parsed_already() -> None:
+    raw = load("digest")
+    assert summarise(raw, FINDINGS, parse(raw)) == summarise(raw, FINDINGS)
 
 
 def test_later_fields_do_not_make_stored_summaries_unreadable() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from tempmaild.core.block_rule import BlockRule
 from tempmaild.core.policy import Policy
+from tempmaild.core.summary import encode, summarise
 from tempmaild.core.verdict import Finding, Refusal, Verdict
 from tests.smtp.house import BEGIN, ME, RULES, YOU, House
 from tests.support import run
@@ -96,6 +97,19 @@ class TestAMessage:
         summary = run(inbox.summaries(folder.id, [1]))[1]
         assert summary
         assert summary.findings == (finding,)
+
+    @pytest.mark.parametrize("changed", [False, True])
+    def test_is_stored_with_the_summary_of_its_content(
+        self, house: House, examiner: Examiner, *, changed: bool
+    ) -> None:
+        sent = b"Subject: hello\r\n\r\nOne.\r\n"
+        content = b"Subject: changed\r\n\r\nTwo.\r\n" if changed else None
+        examiner.verdict = Verdict(content=content, summary=encode(summarise(sent)))
+        assert send(house.connect_to_data(), sent) == OK
+        inbox = run(house.appliance.logins.login(ME, house.accounts[ME].secret))
+        folder = run(inbox.folder("INBOX"))
+        (message,) = house.messages()
+        assert run(inbox.summaries(folder.id, [1]))[1] == summarise(message)
 
     def test_goes_into_junk(self, house: House, examiner: Examiner) -> None:
         examiner.verdict = Verdict("junk", "dmarc", keywords=("$Junk",))

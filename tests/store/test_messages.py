@@ -10,6 +10,7 @@ from msgspec import structs
 from tempmaild.core.delivery import Recipient
 from tempmaild.core.flags import ANSWERED, DELETED, FLAGGED, NO_FLAGS, SEEN, FlagChange
 from tempmaild.core.mailbox import Changes, NewMessage
+from tempmaild.core.summary import encode, summarise
 from tempmaild.core.verdict import Finding
 from tempmaild.errors import MailboxFull, NoSuchFolder
 from tempmaild.store.folders import CreateFolder, DeleteFolder, RenameFolder
@@ -417,6 +418,18 @@ def test_who_has_mail_with_attachments_is_told(store: Store) -> None:
     store.write(Deliver(attached, (store.recipient(mailbox),), keywords=("spf-fail",)))
     (entry,) = store.queries.entries(store.folder(mailbox).id)
     assert entry.flags == {"$HasAttachment", "spf-fail"}
+
+
+def test_a_summary_that_is_made_is_not_made_again(store: Store) -> None:
+    mailbox = store.mailbox()
+    trace, sent = b"Received: from x\r\n", b"Subject: hello\r\nContent-Type: application/pdf\r\n\r\n%PDF\r\n"
+    made = structs.replace(summarise(sent), preview="made before")
+    store.write(Deliver(trace + sent, (store.recipient(mailbox),), sent=encode(made)))
+    folder = store.folder(mailbox)
+    (kept,) = store.queries.summaries(folder.id, [1]).values()
+    assert kept.summary(store.opener) == structs.replace(summarise(trace + sent), preview="made before")
+    (entry,) = store.queries.entries(folder.id)
+    assert entry.flags == {"$HasAttachment"}
 
 
 def test_what_was_found_out_is_kept_with_the_summary(store: Store) -> None:
