@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tempmaild.core.envelope import Envelope
     from tempmaild.core.mime import Part
     from tempmaild.core.summary import Summary
-    from tempmaild.core.verdict import Report
+    from tempmaild.core.verdict import Finding, Report
 
 
 class Mail(Struct, frozen=True):
@@ -66,10 +66,9 @@ class Examined:
         """The message as signatures see it."""
         return SignedMessage(self.mail.content)
 
-    @property
-    def summary(self) -> Summary:
-        """What is stored of it beside its content, but for the findings."""
-        return summarise(self.mail.content, parsed=self.parsed)
+    def summary(self, findings: tuple[Finding, ...]) -> Summary:
+        """What is stored of it beside its content."""
+        return summarise(self.mail.content, findings, self.parsed)
 
     @property
     def root(self) -> Part:

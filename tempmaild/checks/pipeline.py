@@ -121,7 +121,7 @@ class Pipeline:
         if verdict.refusal or verdict.content is not None:
             return verdict
         # It is taken apart here already; who stores it need not do it again.
-        return replace(verdict, summary=encode(examined.summary))
+        return replace(verdict, summary=encode(examined.summary(verdict.findings)))
 
     async def _reports(self, examination: _Examination) -> dict[str, Report]:
         tasks = examination.tasks

@@ -55,7 +55,7 @@ def summarise(raw: bytes, findings: tuple[Finding, ...] = (), parsed: tuple[Part
     )
 
 
-def summarise_traced(raw: bytes, findings: tuple[Finding, ...], sent: Summary) -> Summary:
+def summarise_traced(raw: bytes, sent: Summary) -> Summary:
     """The summary of a message that has got our trace fields in front, from that of the message as it was sent.
 
     No summary tells anything of trace fields: they only move the parts. They could take a long header beyond the
@@ -64,8 +64,8 @@ def summarise_traced(raw: bytes, findings: tuple[Finding, ...], sent: Summary) -
     structure = sent.structure
     trace = len(raw) - structure.end
     if len(raw) > MAX_FIELD_SIZE and trace + _header_octets(structure) > MAX_FIELD_SIZE:
-        return summarise(raw, findings)
-    return replace(sent, structure=replace(_moved(structure, trace), header=0), findings=findings)
+        return summarise(raw, sent.findings)
+    return replace(sent, structure=replace(_moved(structure, trace), header=0))
 
 
 def _header_octets(part: Part) -> int:

@@ -88,7 +88,7 @@ class Verdict(Struct, frozen=True):
         decided_by: the name of the check to which the disposition is due; "" for none.
         fields: header fields to go on top of the message, below Return-Path and above Received.
         content: the message without what was taken out of it; None when nothing was.
-        summary: of the message as it was sent, encoded, for its delivery as that; b"" where nobody has made it.
+        summary: of the message as it was sent, encoded, with the findings; b"" where nobody has made it.
     """
 
     disposition: Disposition = "accept"

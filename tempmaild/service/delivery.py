@@ -186,7 +186,9 @@ class Deliveries:
         """
         self._room.check()
         junk = verdict.disposition == "junk"
-        summary = verdict.summary if verdict.content is None else b""
-        deliver = Deliver(content, tuple(recipients), junk, verdict.keywords, verdict.findings, summary)
+        if verdict.summary and verdict.content is None:
+            deliver = Deliver(content, tuple(recipients), junk, verdict.keywords, sent=verdict.summary)
+        else:
+            deliver = Deliver(content, tuple(recipients), junk, verdict.keywords, verdict.findings)
         missing = await self._access.write(deliver)
         return [recipient for recipient in recipients if recipient not in missing]

@@ -41,7 +41,8 @@ class Deliver(Struct, frozen=True):
         junk: whether it goes into Junk instead, where a mailbox still has that.
         keywords: that it gets at once.
         findings: what was found out about it.
-        sent: the summary, encoded, of the message without our trace fields; b"" where nobody has made it.
+        sent: the summary, encoded, of the message without our trace fields, with the findings, which need not be told
+            then as well; b"" where nobody has made it.
     """
 
     content: bytes
@@ -147,11 +148,11 @@ class _Batch:
 
     def arrive(self, delivery: Deliver) -> Flags:
         """Begin with a message that has arrived, and give the flags that it gets."""
-        content, findings, sent = delivery.content, delivery.findings, delivery.sent
-        if sent:
-            summary = summaries.summarise_traced(content, findings, summaries.decode(sent))
+        content = delivery.content
+        if delivery.sent:
+            summary = summaries.summarise_traced(content, summaries.decode(delivery.sent))
         else:
-            summary = summaries.summarise(content, findings)
+            summary = summaries.summarise(content, delivery.findings)
         self._begin(content, summary)
         return frozenset((*delivery.keywords, HAS_ATTACHMENT) if summary.attachments else delivery.keywords)
 

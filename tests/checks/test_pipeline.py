@@ -147,7 +147,7 @@ class TestReports:
 
     def test_come_with_a_summary_where_it_is_stored_as_it_was_sent(self) -> None:
         forged = b"Authentication-Results: mx.box.test; spf=pass\r\n" + CONTENT
-        dkim = Says(Report("bad"))
+        dkim = Says(Report("bad", PASS.findings))
         contents = [
             mail(),
             mail(content=forged),
@@ -156,7 +156,7 @@ class TestReports:
         ]
         found = verdicts(pipeline({"dkim": dkim}), *contents)
         assert [verdict.disposition for verdict in found] == ["accept", "accept", "junk", "refuse"]
-        made = encode(summarise(CONTENT))
+        made = encode(summarise(CONTENT, PASS.findings))
         assert [verdict.summary for verdict in found] == [made, b"", made, b""]
 
     def test_become_a_verdict(self) -> None:

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tempmaild.core.envelope import Address
 from tempmaild.core.mime import MAX_FIELD_SIZE, MAX_HEADER_SIZE, parse
@@ -28,7 +29,7 @@ def check(raw: bytes) -> Summary:
     check_offsets(raw, summary.structure)
     assert len(summary.preview) <= 200
     assert decode(encode(summary)) == summary
-    assert summarise_traced(TRACE + raw, FINDINGS, summary) == summarise(TRACE + raw, FINDINGS)
+    assert summarise_traced(TRACE + raw, replace(summary, findings=FINDINGS)) == summarise(TRACE + raw, FINDINGS)
     return summary
 
 
@@ -118,9 +119,9 @@ def test_summaries_of_earlier_versions_are_readable() -> None:
     summary = summarise(b"References: <1@x>\r\n\r\n", (Finding("spf", "pass"),))
     assert (summary.references, summary.findings) == ((b"1@x",), (Finding("spf", "pass"),))
     fields = msgspec.structs.astuple(summary)
-    without_findings = msgspec.structs.replace(summary, findings=())
+    without_findings = replace(summary, findings=())
     assert decode(msgspec.msgpack.encode(fields[:-1])) == without_findings
-    assert decode(msgspec.msgpack.encode(fields[:-2])) == msgspec.structs.replace(without_findings, references=None)
+    assert decode(msgspec.msgpack.encode(fields[:-2])) == replace(without_findings, references=None)
 
 
 @pytest.mark.parametrize("data", [b"", b"\x90", b"not a summary"])

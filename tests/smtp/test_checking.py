@@ -104,12 +104,13 @@ class TestAMessage:
     ) -> None:
         sent = b"Subject: hello\r\n\r\nOne.\r\n"
         content = b"Subject: changed\r\n\r\nTwo.\r\n" if changed else None
-        examiner.verdict = Verdict(content=content, summary=encode(summarise(sent)))
+        findings = (Finding("spf", "pass"),)
+        examiner.verdict = Verdict(findings=findings, content=content, summary=encode(summarise(sent, findings)))
         assert send(house.connect_to_data(), sent) == OK
         inbox = run(house.appliance.logins.login(ME, house.accounts[ME].secret))
         folder = run(inbox.folder("INBOX"))
         (message,) = house.messages()
-        assert run(inbox.summaries(folder.id, [1]))[1] == summarise(message)
+        assert run(inbox.summaries(folder.id, [1]))[1] == summarise(message, findings)
 
     def test_goes_into_junk(self, house: House, examiner: Examiner) -> None:
         examiner.verdict = Verdict("junk", "dmarc", keywords=("$Junk",))
