@@ -28,7 +28,7 @@ _CLOCK_ERROR: Final = 300
 _ALGORITHMS: Final = {b"rsa-sha256": "rsa", b"ed25519-sha256": "ed25519"}  # RFC 6376 §3.3, RFC 8463 §3
 """What a= may say, and the kind of key that each wants."""
 
-_SIGNATURE_VALUE: Final = re.compile(rb"((?:\A|;)\s*+b\s*+=)[^;]*+")
+_SIGNATURE_VALUE: Final = re.compile(rb";\s*+b\s*+=([^;]*+)")
 _NUMBER: Final = re.compile(rb"[0-9]{1,12}")
 _LENGTH: Final = re.compile(rb"[0-9]{1,76}")
 _SELECTOR_LABEL: Final = "[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
@@ -245,8 +245,11 @@ def verify_digest(signature: Signature, digest: bytes, found: Found) -> None:
 
 def unsigned(field: bytes) -> bytes:
     """Give the field of a signature as it was signed: without the value of b= (RFC 6376 §3.7)."""
-    name, colon, tags = field.partition(b":")
-    return name + colon + _SIGNATURE_VALUE.sub(rb"\1", tags, count=1)
+    name, _, tags = field.partition(b":")
+    # Behind a semicolon for the first tag, too, as what begins with a single octet is found far sooner.
+    tags = b";" + tags
+    value = _SIGNATURE_VALUE.search(tags)
+    return b"%b:%b%b" % (name, tags[1 : value.start(1)], tags[value.end() :]) if value else field
 
 
 def _header_hash(message: SignedMessage, field: bytes, coverage: Coverage) -> bytes:
