@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 from msgspec.structs import replace
 
 from tempmaild.checks.mail import Examined
-from tempmaild.checks.waiting import eager
+from tempmaild.checks.waiting import begun, eager
 from tempmaild.core.authentication_results import field, without_forged
 from tempmaild.core.checking import AttachmentsRule, Checking, ClamavRule
 from tempmaild.core.removal import without_parts
@@ -16,7 +16,7 @@ from tempmaild.core.summary import encode
 from tempmaild.core.verdict import Refusal, Report, Verdict
 
 if TYPE_CHECKING:
-    from asyncio import Future
+    from asyncio import Future, Task
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from tempmaild.checks.mail import Mail
@@ -55,15 +55,22 @@ class _Examination:
     """One message while it is examined.
 
     Attributes:
-        tasks: the checks that have begun, by their names.
+        reports: what checks have said, by their names.
+        tasks: the checks that have begun, and have to wait for something.
         until: by the clock of the event loop; no check may take longer.
     """
 
     def __init__(self, mail: Mail, until: float) -> None:
         self.reports: dict[str, Report] = {}
         self.examined = Examined(mail, self.reports)
-        self.tasks: dict[str, Future[Report]] = {}
+        self.tasks: dict[str, Task[Report]] = {}
         self.until = until
+
+    async def end(self, names: Iterable[str]) -> None:
+        """Wait for these checks, if they have begun."""
+        for name in names:
+            if name in self.tasks:
+                self.reports[name] = await self.tasks[name]
 
 
 class Pipeline:
@@ -109,11 +116,14 @@ class Pipeline:
         """Begin a check, if it is wanted, for as long as it may take."""
         if not rule_of(examination.examined.mail.checking, name).enabled:
             return
-        task = examination.tasks[name] = eager(self._report(name, examination.examined))
-        if not task.done():
-            loop = asyncio.get_running_loop()
-            timer = loop.call_at(min(loop.time() + self._checks[name].seconds, examination.until), task.cancel)
-            task.add_done_callback(lambda _: timer.cancel())
+        report = begun(self._report(name, examination.examined))
+        if isinstance(report, Report):
+            examination.reports[name] = report
+            return
+        examination.tasks[name] = report
+        loop = asyncio.get_running_loop()
+        timer = loop.call_at(min(loop.time() + self._checks[name].seconds, examination.until), report.cancel)
+        report.add_done_callback(lambda _: timer.cancel())
 
     async def _verdict(self, examination: _Examination) -> Verdict:
         examined = examination.examined
@@ -124,15 +134,16 @@ class Pipeline:
         return replace(verdict, summary=encode(examined.summary(verdict.findings)))
 
     async def _reports(self, examination: _Examination) -> dict[str, Report]:
-        tasks = examination.tasks
         try:
             if _DEPENDENT in self._checks:
-                examination.reports |= {name: await tasks[name] for name in _NEEDED if name in tasks}
+                await examination.end(_NEEDED)
                 self._begin(_DEPENDENT, examination)
-            return {name: await tasks[name] for name in self._names if name in tasks}
+            await examination.end(self._names)
         finally:
-            for task in tasks.values():
+            for task in examination.tasks.values():
                 task.cancel()
+        reports = examination.reports
+        return {name: reports[name] for name in self._names if name in reports}
 
     async def _report(self, name: str, examined: Examined) -> Report:
         try:

@@ -1,7 +1,7 @@
 """Ways to wait for answers that are mostly there already.
 
-For nearly all mail what a check asks is in a cache, so that nothing has to wait: `eager`, `side_by_side` and `within`
-make a task or a timer only where something does.
+For nearly all mail what a check asks is in a cache, so that nothing has to wait: `begun`, `eager`, `side_by_side` and
+`within` make a task or a timer only where something does.
 
 A library that asks DNS by calling a function runs in a greenlet, a call stack of its own (`run_waiting`). Where it
 wants an answer, its stack is set aside until asyncio has the answer, and other messages go on meanwhile.
@@ -10,7 +10,7 @@ wants an answer, its stack is set aside until asyncio has the answer, and other 
 from __future__ import annotations
 
 import asyncio
-from asyncio import CancelledError
+from asyncio import CancelledError, Task
 from collections.abc import Coroutine
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -25,24 +25,32 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
-def eager(awaited: Coroutine[Any, Any, _T]) -> Future[_T]:
-    """Run a coroutine at once as far as it comes, and the rest of it, if it has to wait, as a task.
+def begun(awaited: Coroutine[Any, Any, _T]) -> _T | Task[_T]:
+    """Run a coroutine at once as far as it comes, and give its result; if it has to wait, a task with the rest of it.
 
-    It is what Python 3.12 has as eager tasks. As there is no task yet until it waits for the first time, it cannot
-    use `asyncio.timeout` before; `within` does instead.
+    As there is no task yet until it waits for the first time, it cannot use `asyncio.timeout` before; `within` does
+    instead. What it raises before is raised here.
     """
-    loop = asyncio.get_running_loop()
     try:
         first = awaited.send(None)
     except StopIteration as end:
-        ended = loop.create_future()
-        ended.set_result(end.value)
-        return ended
+        result: _T = end.value
+        return result
+    return asyncio.get_running_loop().create_task(_Rest(awaited, first))
+
+
+def eager(awaited: Coroutine[Any, Any, _T]) -> Future[_T]:
+    """Run a coroutine as `begun` does, and give something that can be awaited in any case, as Python 3.12 has it."""
+    ended: Future[_T] = asyncio.get_running_loop().create_future()
+    try:
+        result = begun(awaited)
     except Exception as error:
-        ended = loop.create_future()
         ended.set_exception(error)
         return ended
-    return loop.create_task(_Rest(awaited, first))
+    if isinstance(result, Task):
+        return result
+    ended.set_result(result)
+    return ended
 
 
 async def side_by_side(*several: Coroutine[Any, Any, _T]) -> list[_T]:
