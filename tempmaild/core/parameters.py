@@ -1,12 +1,20 @@
 """The structured fields of MIME: a value, then parameters (RFC 2045 §5, RFC 2183 §2, RFC 2231)."""
 
 import re
+from collections.abc import Callable
+from functools import lru_cache, wraps
+from typing import TypeVar
 from urllib.parse import unquote_to_bytes
 
 from tempmaild.core.headers import unfold, unquote, without_comments
 
 Parameters = tuple[tuple[bytes, bytes], ...]
 """Names in lower case with their values, in the order sent; RFC 2231 segments (`name*0*`) are left for the client."""
+
+_T = TypeVar("_T")
+
+_LONGEST_REMEMBERED = 128  # octets of a value
+_REMEMBERED = 1024  # values
 
 _MEDIA_TYPE = re.compile(rb'([^\s/;="]++)\s*+/\s*+([^\s/;="]++)')
 _TOKEN = re.compile(rb'[^\s/;="]++')
@@ -19,6 +27,18 @@ _PARAMETER = re.compile(
 )
 
 
+def _remembering(read: Callable[[bytes], _T]) -> Callable[[bytes], _T]:
+    """Remember what was made of short values: most parts of mail say one of a few dozen things."""
+    remembered = lru_cache(maxsize=_REMEMBERED)(read)
+
+    @wraps(read)
+    def remembering(value: bytes) -> _T:
+        return remembered(value) if len(value) <= _LONGEST_REMEMBERED else read(value)
+
+    return remembering
+
+
+@_remembering
 def parse_media_type(value: bytes) -> tuple[bytes, bytes, Parameters] | None:
     """Type and subtype in lower case and the parameters of a Content-Type value; None if it is malformed."""
     value = without_comments(unfold(value)).lstrip()
@@ -41,6 +61,7 @@ def parse_disposition(value: bytes) -> tuple[bytes, Parameters] | None:
     return match[0].lower(), _parameters(value, match.end())
 
 
+@_remembering
 def parse_token(value: bytes) -> bytes | None:
     """The first token of a value in lower case, for example of Content-Transfer-Encoding (RFC 2045 §6.1)."""
     match = _TOKEN.match(without_comments(unfold(value)).lstrip())
