@@ -114,6 +114,8 @@ class Shared:
         self._happened[_IN_ALL] += 1
         for place in (_ANYWHERE,) if folder_ids is None else map(_happened, folder_ids):
             self._happened[place] += 1
+        # Once more: who finds it unchanged since a look at the folders has missed nothing in them.
+        self._happened[_IN_ALL] += 1
 
     def happened(self, folder_id: int | None = None) -> int:
         """Give a number that grows with everything that happens in a folder, or in all; maybe with something else."""

@@ -108,16 +108,29 @@ def claim(descriptor: int, pipe: Connection) -> None:
 
 class TestHappened:
     def test_grows_where_something_has_happened(self, family: list[Shared]) -> None:
-        folders = (-1, 0, 1, MANY, None)
+        folders = (-1, 0, 1, MANY)
         before = [family[1].happened(folder) for folder in folders]
         family[0].note({1, MANY})
         assert [family[2].happened(folder) for folder in folders] == [*before[:2], *(n + 1 for n in before[2:])]
 
     def test_grows_everywhere_when_it_is_not_known_where(self, family: list[Shared]) -> None:
-        folders = (-1, 0, 1, MANY, None)
+        folders = (-1, 0, 1, MANY)
         before = [family[1].happened(folder) for folder in folders]
         family[0].note(None)
         assert [family[2].happened(folder) for folder in folders] == [n + 1 for n in before]
+
+    def test_grows_in_all_before_and_after_it_does_in_a_folder(self, family: list[Shared]) -> None:
+        """Whoever looks at the folders in between looks once more; who looks at all first knows of what is new."""
+        seen = []
+
+        def look() -> Iterator[int]:
+            seen.append(family[1].happened())
+            yield 1
+            seen.append(family[1].happened())
+
+        before = family[1].happened()
+        family[0].note(look())
+        assert before < seen[0] == seen[1] < family[1].happened()
 
     def test_is_no_number_of_a_process(self, family: list[Shared]) -> None:
         family[0].note({0, 1, _WATCHED - 1})

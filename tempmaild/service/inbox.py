@@ -112,12 +112,14 @@ class Inbox:
         self._last = LastMessage()
         self._watched: tuple[int, Callable[[], None]] | None = None
         self._watched_besides: tuple[tuple[int, Callable[[], None]], ...] = ()
+        self._heard = -1
         self._has_maildrop = False
 
     def close(self) -> None:
         """Forget the login: end watching, give the maildrop back. May be called more than once."""
         self._end_watching()
-        self.watch_besides((), self.close)
+        if self._watched_besides:
+            self.watch_besides((), self.close)
         if self._has_maildrop:
             self._logins.unlock_maildrop(self.mailbox.id)
             self._has_maildrop = False
@@ -593,6 +595,10 @@ class Inbox:
 
     def hear(self) -> None:
         """Give notice now of what has happened in the folders that are watched, if that is still on its way."""
+        happened = self.happened()
+        if happened == self._heard:
+            return
+        self._heard = happened
         watched = (self._watched,) if self._watched else ()
         self._logins.hub.hear((LIFETIMES, *(watched_id for watched_id, _ in (*watched, *self._watched_besides))))
 
