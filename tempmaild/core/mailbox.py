@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from array import array
+from functools import cached_property
+from typing import TYPE_CHECKING
+
 from msgspec import Struct
 
 from tempmaild.core.flags import NO_FLAGS, Flags
 from tempmaild.core.lifetime import FOREVER, Lifetime
 from tempmaild.core.policy import Kind, Policy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 INBOX = "INBOX"
 FOLDER_SEPARATOR = "/"
@@ -15,6 +22,8 @@ WHOLE_MAILBOX = 0
 JUNK = "\\Junk"
 SPECIAL_USES = ("\\Archive", "\\Drafts", JUNK, "\\Sent", "\\Trash")
 """What folders can be for (RFC 6154 §2); the other attributes are those of views of several folders."""
+
+_NO_KEYWORDS: frozenset[str] = frozenset()
 
 
 class Domain(Struct, frozen=True):
@@ -126,6 +135,39 @@ class Entry(Struct, frozen=True, gc=False):
     unterminated: bool
     expires_at: int = FOREVER
     save_date: int = 0
+
+
+class Listing:
+    """The messages of a folder as they were at one moment. Many sessions share it, and none changes what it gives.
+
+    Attributes:
+        entries: by ascending UID.
+    """
+
+    def __init__(self, entries: list[Entry]) -> None:
+        self.entries = entries
+
+    @cached_property
+    def by_uid(self) -> dict[int, Entry]:
+        """The entries by UID, in the same order."""
+        return {entry.uid: entry for entry in self.entries}
+
+    @cached_property
+    def uids(self) -> array[int]:
+        """The UIDs, ascending."""
+        return array("I", self.by_uid)
+
+    @cached_property
+    def keywords(self) -> frozenset[str]:
+        """The keywords that some of the messages have."""
+        return keywords_of(self.entries)
+
+
+def keywords_of(entries: Iterable[Entry]) -> frozenset[str]:
+    """Give the keywords that some of these messages have."""
+    # Messages share few different sets of flags.
+    keywords = {flag for flags in {entry.flags for entry in entries} for flag in flags if not flag.startswith("\\")}
+    return frozenset(keywords) if keywords else _NO_KEYWORDS
 
 
 class NewMessage(Struct, frozen=True):

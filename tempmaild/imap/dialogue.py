@@ -281,7 +281,7 @@ class Dialogue(Session):
             # What has changed meanwhile is told first, so that the entries are what the client knows.
             await self.tell_changes()
             folder = msgspec.structs.replace(view.folder, highest_modseq=view.modseq)
-            view.remember(await inbox.entries(folder))
+            view.remember(await inbox.listing(folder))
         entries = view.entries
         if inbox.messages_end:
             return {uid: entries[uid] for uid in uids if uid in entries and not inbox.has_ended(entries[uid])}

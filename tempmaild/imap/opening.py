@@ -41,8 +41,8 @@ async def _open(s: Dialogue, parser: Parser, *, read_only: bool) -> bytes:
     s.inbox.watch(folder.id, s.notice)
     read_only = read_only or s.inbox.read_only
     try:
-        entries = await s.inbox.entries(folder)
-        view = View(folder, entries, told_keywords=s.shared.keywords, read_only=read_only, enabled=s.enabled)
+        listing = await s.inbox.listing(folder)
+        view = View(folder, listing, told_keywords=s.shared.keywords, read_only=read_only, enabled=s.enabled)
         s.open_view(view)
         # Since the folder was looked up and before it was watched, it may have been this one.
         view.news = s.inbox.happened() != happened

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec.structs import replace
 
 from tempmaild.core.flags import SEEN
+from tempmaild.core.mailbox import keywords_of
 from tempmaild.errors import ReadOnly
 from tempmaild.imap.fetch_items import parse_fetch
 from tempmaild.imap.grammar import Parser
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from tempmaild.core.flags import Flags
-    from tempmaild.core.mailbox import Changes, Entry, Folder
+    from tempmaild.core.mailbox import Changes, Entry, Folder, Listing
     from tempmaild.imap.contexts import Contexts
     from tempmaild.imap.fetch_items import FetchRequest
     from tempmaild.imap.keywords import ToldKeywords
@@ -38,7 +39,6 @@ _VANISHING: Final = frozenset({b"QRESYNC", b"UIDONLY"})
 """Extensions with which messages that are gone are told by UID (RFC 7162 §3.2.10, RFC 9586 §3.4)."""
 
 _NOTHING: frozenset[int] = frozenset()
-_NO_KEYWORDS: frozenset[str] = frozenset()
 
 
 class View:
@@ -64,6 +64,7 @@ class View:
         "_keywords",
         "_own",
         "_recent",
+        "_shares_entries",
         "_told_keywords",
         "contexts",
         "enabled",
@@ -80,7 +81,7 @@ class View:
     def __init__(
         self,
         folder: Folder,
-        entries: Sequence[Entry],
+        listing: Listing,
         *,
         told_keywords: ToldKeywords,
         read_only: bool,
@@ -89,16 +90,16 @@ class View:
         self.folder = folder
         self.read_only = read_only
         self.enabled = enabled
-        self.uids = array("I", [entry.uid for entry in entries])
+        self.uids = listing.uids[:]
         self.modseq = self.told_modseq = folder.highest_modseq
         self.news = False
         self.saved = array("I")
         self.contexts: Contexts | None = None
         # UIDs that are gone and not yet told of.
         self._gone = _NOTHING
-        self.remember(entries)
+        self.remember(listing)
         self._told_keywords = told_keywords
-        self._keywords = told_keywords.add(folder, _keywords(entries))
+        self._keywords = told_keywords.add(folder, listing.keywords)
         # Spans of UIDs, ascending, the last excluded, that are \Recent for this session.
         self._recent: tuple[tuple[int, int], ...] = ()
         # Modification sequences of this session's own changes, whose outcome the client knows, by UID.
@@ -160,15 +161,22 @@ class View:
 
     # -- entries, which are forgotten while nobody asks for them
 
-    def remember(self, entries: Iterable[Entry]) -> None:
+    def remember(self, listing: Listing) -> None:
         """Have all entries of the folder at hand, until `forget`."""
-        self.entries = {entry.uid: entry for entry in entries}
-        self._complete = True
+        self.entries = listing.by_uid
+        self._complete = self._shares_entries = True
 
     def forget(self) -> None:
         """Need little memory while the session is idle; what changes from now on is remembered."""
         self.entries = {}
-        self._complete = False
+        self._complete = self._shares_entries = False
+
+    def _own_entries(self) -> dict[int, Entry]:
+        """Give the entries to be changed, which they must not be while other sessions share them."""
+        if self._shares_entries:
+            self.entries = dict(self.entries)
+            self._shares_entries = False
+        return self.entries
 
     def remembers(self, uids: Iterable[int]) -> bool:
         """Tell whether the entries with these UIDs are at hand, as far as there are any."""
@@ -183,9 +191,10 @@ class View:
         """Take over entries that this very session has changed: what became of them is told by the command itself."""
         if self._own is None:
             self._own = {}
+        own_entries = self._own_entries()
         for entry in entries:
             self._own[entry.uid] = entry.modseq
-            self.entries[entry.uid] = entry
+            own_entries[entry.uid] = entry
         self.tells_modseq()
         if self.contexts is not None:
             self.news = True
@@ -243,7 +252,8 @@ class View:
         old = [entry for entry in changes.changed if entry.uid <= known_until]
         new = changes.changed[len(old) :]
         self.learn_gone(changes.gone)
-        self.entries.update((entry.uid, entry) for entry in changes.changed)
+        if changes.changed:
+            self._own_entries().update((entry.uid, entry) for entry in changes.changed)
         said = [self.new_keywords(changes.changed)]
         if new:
             self.uids.extend(entry.uid for entry in new)
@@ -301,7 +311,7 @@ class View:
 
     def new_keywords(self, entries: Iterable[Entry]) -> bytes:
         """Write the flags of the folder anew when these messages have a keyword that is new to the client."""
-        keywords = _keywords(entries) | self._keywords
+        keywords = keywords_of(entries) | self._keywords
         if len(keywords) == len(self._keywords):
             return b""
         self._keywords = self._told_keywords.add(self.folder, keywords)
@@ -314,8 +324,9 @@ class View:
         if not gone:
             return
         self._gone = self._gone.union(gone).intersection(self.uids)
+        own_entries = self._own_entries()
         for uid in gone:
-            self.entries.pop(uid, None)
+            own_entries.pop(uid, None)
 
     def _permanent_flags(self, flags: bytes) -> bytes:
         return b"" if self.read_only else flags + b" \\*"
@@ -326,9 +337,3 @@ def _telling(items: bytes, uid_only: bool) -> FetchRequest:
     """Give the request whose responses tell these items of a message, and its UID (RFC 7162 §3.2.4)."""
     request = parse_fetch(Parser([b"(%b)" % items]), with_uid=not uid_only)
     return replace(request, uid_only=uid_only)
-
-
-def _keywords(entries: Iterable[Entry]) -> frozenset[str]:
-    # Messages share few different sets of flags.
-    keywords = {flag for flags in {entry.flags for entry in entries} for flag in flags if not flag.startswith("\\")}
-    return frozenset(keywords) if keywords else _NO_KEYWORDS

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 import msgspec
 
 from tempmaild.core.flags import DELETED
-from tempmaild.core.mailbox import FOLDER_SEPARATOR, INBOX, WHOLE_MAILBOX, NewMessage
+from tempmaild.core.mailbox import FOLDER_SEPARATOR, INBOX, WHOLE_MAILBOX, Listing, NewMessage
 from tempmaild.errors import (
     CredentialRefused,
     FolderExists,
@@ -326,17 +326,23 @@ class Inbox:
 
     # Messages of a folder
 
+    async def listing(self, folder: Folder) -> Listing:
+        """Give the messages of a folder."""
+        await self.check_alive()
+        listing = self._logins.listings.get(folder)
+        if listing is None:
+            read = self._access.read_long if folder.messages > _MANY else self._access.read
+            listing = Listing(await read(self._queries.entries, folder.id))
+            self._logins.listings.put(folder, listing)
+        if not listing.entries:
+            await self._check_exists()
+        if not self.messages_end:
+            return listing
+        return Listing([entry for entry in listing.entries if not self.has_ended(entry)])
+
     async def entries(self, folder: Folder) -> list[Entry]:
         """Give the messages of a folder by ascending UID."""
-        await self.check_alive()
-        entries = self._logins.listings.get(folder)
-        if entries is None:
-            read = self._access.read_long if folder.messages > _MANY else self._access.read
-            entries = await read(self._queries.entries, folder.id)
-            self._logins.listings.put(folder, entries)
-        if not entries:
-            await self._check_exists()
-        return [entry for entry in entries if not self.has_ended(entry)] if self.messages_end else entries
+        return (await self.listing(folder)).entries
 
     def has_ended(self, entry: Entry) -> bool:
         """Tell whether a message's own time is over."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
+from tempmaild.core.mailbox import Listing
 from tempmaild.errors import MailboxGone, WrongCredentials
 from tempmaild.service.inbox import Inbox
 from tempmaild.store.transaction import LIFETIMES
@@ -12,16 +13,18 @@ from tempmaild.store.transaction import LIFETIMES
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tempmaild.core.mailbox import Entry, Folder
+    from tempmaild.core.mailbox import Folder
     from tempmaild.notify.hub import Hub
     from tempmaild.service.room import Room
     from tempmaild.service.unlocking import Unlocker
     from tempmaild.store.access import Access
     from tempmaild.store.queries import Queries
 
+_NO_LISTING = 0, Listing([])
+
 
 class Listings:
-    """The entries of folders that were opened last, shared by all sessions.
+    """The listings of folders that were opened last, shared by all sessions.
 
     A folder's modification sequence grows with every change of an entry (RFC 7162 §3.1), so a listing is good exactly
     as long as the folder still has the one it was read at, whoever makes the changes.
@@ -31,25 +34,25 @@ class Listings:
 
     def __init__(self) -> None:
         self._entries = 0
-        self._listings: OrderedDict[int, tuple[int, list[Entry]]] = OrderedDict()
+        self._listings: OrderedDict[int, tuple[int, Listing]] = OrderedDict()
 
-    def get(self, folder: Folder) -> list[Entry] | None:
-        """Give the entries of a folder, None when they must be read."""
-        modseq, entries = self._listings.get(folder.id, (0, []))
+    def get(self, folder: Folder) -> Listing | None:
+        """Give the listing of a folder, None when it must be read."""
+        modseq, listing = self._listings.get(folder.id, _NO_LISTING)
         if modseq != folder.highest_modseq:
             return None
         self._listings.move_to_end(folder.id)
-        return entries
+        return listing
 
-    def put(self, folder: Folder, entries: list[Entry]) -> None:
-        """Keep what was read for a folder; nobody changes it from now on."""
-        _, replaced = self._listings.pop(folder.id, (0, []))
-        self._entries += len(entries) - len(replaced)
-        if entries:  # an empty one would be kept for ever
-            self._listings[folder.id] = (folder.highest_modseq, entries)
+    def put(self, folder: Folder, listing: Listing) -> None:
+        """Keep what was read for a folder."""
+        _, replaced = self._listings.pop(folder.id, _NO_LISTING)
+        self._entries += len(listing.entries) - len(replaced.entries)
+        if listing.entries:  # an empty one would be kept for ever
+            self._listings[folder.id] = (folder.highest_modseq, listing)
         while self._entries > self._MOST_ENTRIES:
             _, (_, dropped) = self._listings.popitem(last=False)
-            self._entries -= len(dropped)
+            self._entries -= len(dropped.entries)
 
 
 class Logins:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tempmaild.core.flags import NO_FLAGS, SEEN, Flags
-from tempmaild.core.mailbox import Changes, Entry, Folder
+from tempmaild.core.mailbox import Changes, Entry, Folder, Listing
 from tempmaild.errors import ReadOnly
 from tempmaild.imap.contexts import Contexts
 from tempmaild.imap.grammar import Parser
@@ -26,8 +26,8 @@ def entry(uid: int, modseq: int = 1, flags: Flags = NO_FLAGS) -> Entry:
 
 def view(*uids: int, uid_next: int = 0, read_only: bool = False, enabled: Collection[bytes] = ()) -> View:
     folder = Folder(1, 1, "INBOX", 77, uid_next or max(uids, default=0) + 1, 5, "", subscribed=True)
-    entries = [entry(uid) for uid in uids]
-    return View(folder, entries, told_keywords=ToldKeywords(), read_only=read_only, enabled=enabled)
+    listing = Listing([entry(uid) for uid in uids])
+    return View(folder, listing, told_keywords=ToldKeywords(), read_only=read_only, enabled=enabled)
 
 
 def numbers(text: str) -> SequenceSet:
@@ -134,9 +134,22 @@ def test_what_is_forgotten_while_idle() -> None:
     seen.learn(changes(entry(4, 8)))
     seen.forget()
     assert not seen.remembers([4])
-    seen.remember([entry(4, 8)])
+    seen.remember(Listing([entry(4, 8)]))
     assert seen.remembers([1, 2, 3, 4])
     assert set(seen.entries) == {4}
+
+
+def test_sessions_share_a_listing_which_stays_as_it_is() -> None:
+    folder = Folder(1, 1, "INBOX", 77, 4, 5, "", subscribed=True)
+    listing = Listing([entry(1), entry(2), entry(3)])
+    one, other, third = (View(folder, listing, told_keywords=ToldKeywords(), read_only=False) for _ in range(3))
+    one.learn(changes(entry(1, 6), entry(4, 7), gone=(2,)))
+    one.expunged()
+    other.changed_here([entry(3, 8, frozenset({SEEN}))])
+    assert [list(seen.uids) for seen in (one, other, third)] == [[1, 3, 4], [1, 2, 3], [1, 2, 3]]
+    assert [one.entries[uid].modseq for uid in (1, 3, 4)] == [6, 1, 7]
+    assert [entry.modseq for entry in other.entries.values()] == [1, 1, 8]
+    assert list(third.entries.values()) == listing.entries == [entry(1), entry(2), entry(3)]
 
 
 def test_recent_is_what_was_claimed() -> None:
@@ -167,7 +180,7 @@ def test_a_message_later_than_the_folder_counts_for_uidnext() -> None:
 def test_opening() -> None:
     folder = Folder(1, 1, "INBOX", 77, 4, 5, "", subscribed=True)
     entries = [entry(1, 1, frozenset({SEEN})), entry(3, 1, frozenset({"b", "A"}))]
-    seen = View(folder, entries, told_keywords=ToldKeywords(), read_only=True)
+    seen = View(folder, Listing(entries), told_keywords=ToldKeywords(), read_only=True)
     assert seen.opening() == (
         b"* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft A b)\r\n"
         b"* 2 EXISTS\r\n* 0 RECENT\r\n"

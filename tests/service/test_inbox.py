@@ -9,7 +9,7 @@ import pytest
 
 from tempmaild.core.flags import DELETED, SEEN, FlagChange
 from tempmaild.core.lifetime import FOREVER, Lifetime
-from tempmaild.core.mailbox import INBOX, NewMessage
+from tempmaild.core.mailbox import INBOX, Listing, NewMessage
 from tempmaild.core.secret import Keys
 from tempmaild.errors import (
     FolderExists,
@@ -419,26 +419,26 @@ class TestListings:
     def test_are_kept_within_bounds(self, inbox: Inbox, folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(Listings, "_MOST_ENTRIES", 5)
         listings = Listings()
-        entries = run(inbox.entries(folder))
+        one, two, three, four = [Listing(run(inbox.entries(folder)) * count) for count in range(1, 5)]
 
         def of(folder_id: int, modseq: int = 1) -> Folder:
             return msgspec.structs.replace(folder, id=folder_id, highest_modseq=modseq)
 
-        listings.put(of(1), entries * 2)
-        listings.put(of(2), entries * 3)
-        assert listings.get(of(1)) == entries * 2
-        listings.put(of(3), entries)
+        listings.put(of(1), two)
+        listings.put(of(2), three)
+        assert listings.get(of(1)) is two
+        listings.put(of(3), one)
         assert listings.get(of(2)) is None
         assert listings.get(of(1, 2)) is None
-        listings.put(of(1, 2), entries * 4)
-        assert listings.get(of(1, 2)) == entries * 4
-        assert listings.get(of(3)) == entries
+        listings.put(of(1, 2), four)
+        assert listings.get(of(1, 2)) is four
+        assert listings.get(of(3)) is one
         for number in range(4, 20):
-            listings.put(of(number), [])
+            listings.put(of(number), Listing([]))
         assert listings._listings.keys() == {1, 3}
-        listings.put(of(1, 3), [])
+        listings.put(of(1, 3), Listing([]))
         assert listings._listings.keys() == {3}
-        listings.put(of(4), entries * 4)
+        listings.put(of(4), four)
         assert listings._listings.keys() == {3, 4}
 
 
