@@ -41,7 +41,8 @@ _UTF8_NAMES: Final = frozenset({b"IMAP4REV2", b"UTF8=ACCEPT"})
 _MANY_LINES = 500
 """A few milliseconds of writing."""
 
-_UNDRAINED = 1 << 18
+UNDRAINED: Final = 1 << 18
+"""Octets that may be said before the client has to have taken most of them."""
 _SLICE = 1 << 16
 
 
@@ -127,6 +128,8 @@ class Dialogue(Session):
         warned: whether the client has been told that the mailbox is about to end.
         enabled: extensions, in upper case, that the client has asked for in so many words or by using them.
         notifying: what the client has chosen to be told; None for what all are told.
+        undrained: octets that were said since the client was last seen to have taken most of them.
+        longest_line: octets that the client's next line may have.
     """
 
     # Set by the login; the table lets no command at it before.
@@ -147,7 +150,8 @@ class Dialogue(Session):
         self.enabled: set[bytes] = set()
         self.notifying: Notifying | None = None
         self.login_deadline = shared.clock() + shared.rules.login_seconds
-        self._undrained = 0
+        self.undrained = 0
+        self.longest_line = LONGEST_LINE_BEFORE_LOGIN
 
     @abstractmethod
     def capabilities(self) -> bytes:
@@ -157,11 +161,6 @@ class Dialogue(Session):
     def utf8(self) -> bool:
         """Whether names of folders go in and out as UTF-8 (RFC 6855 §3, RFC 9051 §5.1)."""
         return not self.enabled.isdisjoint(_UTF8_NAMES)
-
-    @property
-    def longest_line(self) -> int:
-        """Octets that the client's next line may have."""
-        return LONGEST_LINE if self.logged_in else LONGEST_LINE_BEFORE_LOGIN
 
     @property
     def patience(self) -> float:
@@ -200,7 +199,7 @@ class Dialogue(Session):
 
     def say(self, data: bytes) -> None:
         """Send `data`, and remember how much the client has to take."""
-        self._undrained += len(data)
+        self.undrained += len(data)
         self.output.append(data)
 
     async def send(self, piece: bytes) -> None:
@@ -210,7 +209,8 @@ class Dialogue(Session):
                 await self.send(piece[start : start + _SLICE])
             return
         self.say(piece)
-        await self.drain()
+        if self.undrained > UNDRAINED:
+            await self.drain()
 
     async def send_lines(self, lines: Iterable[bytes]) -> None:
         """Send lines, with others having their turn between many of them."""
@@ -220,10 +220,9 @@ class Dialogue(Session):
                 await Pause(0)
 
     async def drain(self) -> None:
-        """Go on when the client has taken most of what was said, if that was much."""
-        if self._undrained > _UNDRAINED:
-            self._undrained = 0
-            await Drain()
+        """Go on when the client has taken most of what was said; for when that is more than `UNDRAINED`."""
+        self.undrained = 0
+        await Drain()
 
     def enable_condstore(self) -> None:
         """Tell modification sequences from now on: the client has used them (RFC 7162 §3.1)."""
@@ -238,6 +237,7 @@ class Dialogue(Session):
         self.inbox = inbox
         self.state = State.AUTHENTICATED
         self.logged_in = True
+        self.longest_line = LONGEST_LINE
 
     # -- the selected folder
 

@@ -150,8 +150,7 @@ async def tell_status(s: Dialogue, parser: Parser) -> bytes:
     """Tell numbers of a folder without selecting it."""
     name = folder_name(parser)
     parser.space()
-    items = status.items(parser)
-    parser.end()
+    items = status.last_items(parser)
     s.say(await status.status_line(s, await s.inbox.folder(name), items))
     return b"OK Told"
 

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta, timezone
-from functools import lru_cache
-from typing import TYPE_CHECKING, Final, NoReturn
+from functools import lru_cache, wraps
+from typing import TYPE_CHECKING, Final, NoReturn, TypeVar, TypeVarTuple
 
 from tempmaild.core.flags import SYSTEM_FLAGS, Flags
 from tempmaild.imap.sequence import LAST, SAVED, SequenceSet
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 DEEPEST: Final = 100
 """Levels of nesting in one command: parentheses, NOT and OR in SEARCH."""
@@ -27,8 +30,12 @@ HIGHEST: Final = 0xFFFFFFFF
 HIGHEST_MODSEQ: Final = 0x7FFFFFFFFFFFFFFF
 """The largest modification sequence (RFC 7162 §7)."""
 
+_SHORT = 100
+"""Octets; longer texts would fill the memory."""
+
 _ATOM_OCTET = rb"!#$&'+,\-./0-9:;<=>?@A-Z\[^_`a-z|}~"
 _ATOM = re.compile(rb"[%b]+" % _ATOM_OCTET).match
+_COMMAND = re.compile(rb" ((?:[Uu][Ii][Dd] )?[%b]+)" % _ATOM_OCTET).match
 _ASTRING = re.compile(rb"[%b\]]+" % _ATOM_OCTET).match
 _LIST_MAILBOX = re.compile(rb"[%b\]%%*]+" % _ATOM_OCTET).match
 _TAG = re.compile(rb"[%b\]]+" % _ATOM_OCTET.replace(b"+", b"")).match
@@ -102,13 +109,17 @@ class Parser:
         """Give what is left of the command, as far as the next literal, without consuming it."""
         return self._text[self._position :]
 
+    def last_text(self) -> bytes | None:
+        """Give what is left of the command without consuming it; None when there is a literal in it."""
+        return self._text[self._position :] if self._index + 1 == len(self._fragments) else None
+
     def at_end(self) -> bool:
         """Tell whether everything is consumed."""
         return self._position == len(self._text) and self._index + 1 == len(self._fragments)
 
     def end(self) -> None:
         """Consume nothing: the command ends here."""
-        if not self.at_end():
+        if self._position != len(self._text) or self._index + 1 != len(self._fragments):
             self.fail("Expected the end of the command")
 
     def accept(self, token: bytes) -> bool:
@@ -149,6 +160,19 @@ class Parser:
             self.fail("Expected a tag")
         self._position = match.end()
         return match[0]
+
+    def command(self) -> bytes:
+        """Consume a space and the name of a command, UID and the word after it together; gives it in upper case."""
+        match = _COMMAND(self._text, self._position)
+        if match is None:
+            self.space()
+            self.fail("Expected an atom")
+        self._position = match.end()
+        name = match[1].upper()
+        if name == b"UID":
+            self.space()
+            self.fail("Expected an atom")
+        return name
 
     def atom(self) -> bytes:
         """Consume a word without special characters."""
@@ -305,6 +329,27 @@ class Parser:
             flag = word.decode("ascii")
         self._position = match.end()
         return flag
+
+
+def remembered(read: Callable[[Parser, *Ts], T]) -> Callable[[Parser, *Ts], T]:
+    """Have what reads the rest of a command, to its end, do so once for each text: clients write the same all day."""
+
+    @lru_cache(maxsize=512)
+    def read_text(text: bytes, *args: *Ts) -> T:
+        return read(Parser((text,)), *args)
+
+    @wraps(read)
+    def read_or_remember(parser: Parser, *args: *Ts) -> T:
+        text = parser.last_text()
+        if text is None or len(text) > _SHORT:
+            return read(parser, *args)
+        try:
+            return read_text(text, *args)
+        except SyntaxProblem:
+            # To be raised once more with its place in this command.
+            return read(parser, *args)
+
+    return read_or_remember
 
 
 def _epoch_seconds(*parts: bytes) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from functools import lru_cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import replace
@@ -13,7 +13,7 @@ from tempmaild.errors import MessageDamaged
 from tempmaild.imap import resync
 from tempmaild.imap.dialogue import IN_FOLDER, Command, Dialogue
 from tempmaild.imap.fetch_items import parse_fetch
-from tempmaild.imap.grammar import HIGHEST_MODSEQ, Parser, SyntaxProblem
+from tempmaild.imap.grammar import HIGHEST_MODSEQ, Parser, remembered
 from tempmaild.imap.names import folder_name
 from tempmaild.imap.partial import parse_range
 from tempmaild.imap.replies import BAD, DAMAGED, DONE_BUT_SOME_GONE, SOME_GONE, UNKNOWN_ENCODING, Refused
@@ -37,7 +37,6 @@ _LARGE = 1 << 18
 """Octets of a message; to look through more takes milliseconds, after which others have their turn."""
 _BATCH = 100
 _STORED_AT_ONCE = 2000
-_SHORT_REQUEST = 100
 _SEEN = frozenset({SEEN})
 _CHANGES = {
     b"FLAGS": FlagChange.REPLACE,
@@ -113,16 +112,7 @@ _NO_MODIFIERS = _Modifiers()
 
 def _request(s: Dialogue, parser: Parser, *, by_uid: bool) -> tuple[FetchRequest, _Modifiers]:
     """Read the data items, the modifiers, and the end of the command."""
-    text, uid_only = parser.rest(), b"UIDONLY" in s.enabled
-    if len(text) <= _SHORT_REQUEST:
-        # A client asks for the same few combinations of items all day.
-        try:
-            request, modifiers = _short_request(text, by_uid, uid_only)
-        except SyntaxProblem:
-            # To be raised once more with its place in this command.
-            request, modifiers = _parse_request(parser, by_uid, uid_only)
-    else:
-        request, modifiers = _parse_request(parser, by_uid, uid_only)
+    request, modifiers = _parse_request(parser, by_uid, b"UIDONLY" in s.enabled)
     if modifiers.vanished and not (by_uid and b"QRESYNC" in s.enabled):
         raise Refused(b"", b"VANISHED is for UID FETCH, after QRESYNC was enabled", BAD)
     if modifiers.partial is not None and not by_uid:
@@ -130,11 +120,7 @@ def _request(s: Dialogue, parser: Parser, *, by_uid: bool) -> tuple[FetchRequest
     return request, modifiers
 
 
-@lru_cache(maxsize=512)
-def _short_request(text: bytes, by_uid: bool, uid_only: bool) -> tuple[FetchRequest, _Modifiers]:
-    return _parse_request(Parser((text,)), by_uid, uid_only)
-
-
+@remembered
 def _parse_request(parser: Parser, by_uid: bool, uid_only: bool) -> tuple[FetchRequest, _Modifiers]:
     # RFC 9586 §3.3: the responses begin with the UID anyway.
     request = replace(parse_fetch(parser, with_uid=by_uid and not uid_only), uid_only=uid_only)

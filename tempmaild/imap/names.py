@@ -48,6 +48,8 @@ def decoded(octets: bytes, *, utf8: bool) -> str:
 
 def normal(name: str) -> str:
     """Give the form in which a name, or a pattern of names, is kept: composed characters, INBOX in upper case."""
+    if name == INBOX:
+        return name
     if not name.isascii():
         # RFC 9051 §5.1: names that look the same are the same.
         name = unicodedata.normalize("NFC", name)

@@ -22,7 +22,7 @@ from tempmaild.imap import (
     searching,
     selected,
 )
-from tempmaild.imap.dialogue import LOGGED_IN, NEWS, NOT_LOGGED_IN, Command, Dialogue, State
+from tempmaild.imap.dialogue import LOGGED_IN, NEWS, NOT_LOGGED_IN, UNDRAINED, Command, Dialogue, State
 from tempmaild.imap.grammar import Parser, SyntaxProblem
 from tempmaild.imap.reading import Incoming
 from tempmaild.imap.replies import (
@@ -159,7 +159,8 @@ class ImapSession(Dialogue):
         if ending and self.view is not None and self.view.news:
             await self.try_to_tell_news(expunges=self._expunges)
         self.say(ending)
-        await self.drain()
+        if self.undrained > UNDRAINED:
+            await self.drain()
         if self._problems > MOST_PROBLEMS:
             raise Flood
         if self.incoming is not None:
@@ -188,11 +189,7 @@ class ImapSession(Dialogue):
 
     async def _perform(self, parser: Parser) -> bytes:
         self.tag = parser.tag()
-        parser.space()
-        name = parser.atom().upper()
-        if name == b"UID":
-            parser.space()
-            name += b" " + parser.atom().upper()
+        name = parser.command()
         command = COMMANDS.get(name)
         if command is None:
             raise Refused(*_UNKNOWN)

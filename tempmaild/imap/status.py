@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tempmaild.imap.grammar import remembered
 from tempmaild.imap.names import written
 from tempmaild.imap.object_ids import mailbox_id
 
@@ -35,6 +36,14 @@ def items(parser: Parser) -> list[bytes]:
         found.append(_item(parser))
     parser.expect(b")")
     return list(dict.fromkeys(found))
+
+
+@remembered
+def last_items(parser: Parser) -> tuple[bytes, ...]:
+    """Consume items in parentheses, with which the command ends."""
+    found = tuple(items(parser))
+    parser.end()
+    return found
 
 
 def _item(parser: Parser) -> bytes:

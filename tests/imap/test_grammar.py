@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tempmaild.imap.grammar import DEEPEST, Parser, SyntaxProblem
+from tempmaild.imap.grammar import DEEPEST, Parser, SyntaxProblem, remembered
 
 Read = Callable[[Parser], object]
 
@@ -110,6 +110,63 @@ def test_what_is_no_production_is_told_and_not_consumed_beyond(read: Read, text:
         read(Parser([text]))
     assert problem.value.text.startswith("Expected ")
     assert 0 <= problem.value.position <= len(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "rest"),
+    [
+        (b" NOOP", b"NOOP", b""),
+        (b" fetch 1 (UID)", b"FETCH", b" 1 (UID)"),
+        (b" Uid Fetch 1", b"UID FETCH", b" 1"),
+        (b" uidx fetch", b"UIDX", b" fetch"),
+    ],
+)
+def test_the_name_of_a_command(text: bytes, name: bytes, rest: bytes) -> None:
+    parser = Parser([text])
+    assert parser.command() == name
+    assert parser.rest() == rest
+
+
+@pytest.mark.parametrize(
+    ("text", "expected", "position"),
+    [
+        (b"", "Expected a space", 0),
+        (b"NOOP", "Expected a space", 0),
+        (b"  NOOP", "Expected an atom", 1),
+        (b" (", "Expected an atom", 1),
+        (b" UID", "Expected a space", 4),
+        (b" uid  FETCH", "Expected an atom", 5),
+        (b" UID ", "Expected an atom", 5),
+    ],
+)
+def test_what_is_no_name_of_a_command(text: bytes, expected: str, position: int) -> None:
+    with pytest.raises(SyntaxProblem, match=expected) as problem:
+        Parser([text]).command()
+    assert problem.value.position == position
+
+
+def test_what_is_remembered_is_read_once_and_its_problems_have_their_place() -> None:
+    read = []
+
+    @remembered
+    def atom(parser: Parser, suffix: bytes) -> bytes:
+        read.append(suffix)
+        found = parser.atom()
+        parser.end()
+        return found + suffix
+
+    assert [atom(Parser([b"FOO"]), suffix) for suffix in (b"1", b"2", b"1")] == [b"FOO1", b"FOO2", b"FOO1"]
+    assert read == [b"1", b"2"]
+    parser = Parser([b"a ("])
+    parser.atom()
+    parser.space()
+    for wrong in (parser, Parser([b"(", b"literal", b""], before=2)):
+        with pytest.raises(SyntaxProblem) as problem:
+            atom(wrong, b"")
+        assert problem.value.position == 2
+    with pytest.raises(SyntaxProblem):
+        atom(Parser([b"FOO", b"literal", b""]), b"1")
+    assert atom(Parser([b"x" * 200]), b"") == atom(Parser([b"x" * 200]), b"") == b"x" * 200
 
 
 def test_literals() -> None:
