@@ -43,7 +43,8 @@ _MANY_LINES = 500
 
 UNDRAINED: Final = 1 << 18
 """Octets that may be said before the client has to have taken most of them."""
-_SLICE = 1 << 16
+SLICE: Final = 1 << 16
+"""Octets that are said at once; what is more goes in slices."""
 
 
 class State(enum.Enum):
@@ -204,9 +205,9 @@ class Dialogue(Session):
 
     async def send(self, piece: bytes) -> None:
         """Say what may be much: in slices, and no more of them than the client is ready to take."""
-        if len(piece) > _SLICE:
-            for start in range(0, len(piece), _SLICE):
-                await self.send(piece[start : start + _SLICE])
+        if len(piece) > SLICE:
+            for start in range(0, len(piece), SLICE):
+                await self.send(piece[start : start + SLICE])
             return
         self.say(piece)
         if self.undrained > UNDRAINED:

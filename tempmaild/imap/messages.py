@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from tempmaild.core.flags import SEEN, FlagChange
 from tempmaild.errors import MessageDamaged
 from tempmaild.imap import resync
-from tempmaild.imap.dialogue import IN_FOLDER, Command, Dialogue
+from tempmaild.imap.dialogue import IN_FOLDER, SLICE, UNDRAINED, Command, Dialogue
 from tempmaild.imap.fetch_items import parse_fetch
 from tempmaild.imap.grammar import HIGHEST_MODSEQ, Parser, remembered
 from tempmaild.imap.names import folder_name
@@ -47,14 +47,14 @@ _CHANGES = {
 # -- FETCH
 
 
-async def fetch(s: Dialogue, parser: Parser) -> bytes:
+def fetch(s: Dialogue, parser: Parser) -> Awaitable[bytes]:
     """Send what is asked of the messages with these numbers."""
-    return await _fetch(s, parser, by_uid=False)
+    return _fetch(s, parser, by_uid=False)
 
 
-async def uid_fetch(s: Dialogue, parser: Parser) -> bytes:
+def uid_fetch(s: Dialogue, parser: Parser) -> Awaitable[bytes]:
     """Send what is asked of the messages with these UIDs."""
-    return await _fetch(s, parser, by_uid=True)
+    return _fetch(s, parser, by_uid=True)
 
 
 async def _fetch(s: Dialogue, parser: Parser, *, by_uid: bool) -> bytes:
@@ -168,24 +168,24 @@ async def fetch_some(s: Dialogue, request: FetchRequest, indices: Sequence[int])
     view = s.selected()
     folder_id = view.folder.id
     uids = [view.uids[index] for index in indices]
-    seen_now = await _mark_seen(s, view, uids) if request.sets_seen and not view.read_only else frozenset()
+    reads = request.sets_seen and not view.read_only
+    seen_now = await _mark_seen(s, view, uids) if reads else frozenset()
     entries = await s.entries(uids)
-    messages = [view.message(index, entries[uid]) for index, uid in zip(indices, uids, strict=True) if uid in entries]
-    if request.needs_summary:
-        summaries = await s.inbox.summaries(folder_id, [message.entry.uid for message in messages])
-        messages = [message for message in messages if message.entry.uid in summaries]
-        for message in messages:
-            message.summary = summaries[message.entry.uid]
+    there = [uid for uid in uids if uid in entries]
+    summaries = await s.inbox.summaries(folder_id, there) if request.needs_summary else dict.fromkeys(there)
     # RFC 7162 §3.2.4
     request_seen = request.adding(*_flag_items(s)) if seen_now else request
-    sent, damaged, undecoded = [], 0, 0
-    for message in messages:
-        uid = message.entry.uid
+    sent, damaged, undecoded = list[int](), 0, 0
+    for index, uid in zip(indices, uids, strict=True):
+        if uid not in summaries:
+            continue
+        message = view.message(index, entries[uid])
+        message.summary = summaries[uid]
         try:
             if request.needs_summary and message.summary is None:
                 raise MessageDamaged
             # Nothing was sent yet, and so no time has passed, since the summaries were asked for.
-            known_alive = request.needs_summary and message is messages[0]
+            known_alive = request.needs_summary and not sent
             if request.needs_content and not await _get_content(s, request, message, known_alive=known_alive):
                 continue
         except MessageDamaged:
@@ -201,7 +201,7 @@ async def fetch_some(s: Dialogue, request: FetchRequest, indices: Sequence[int])
         sent.append(uid)
         if is_large:
             await Pause(0)
-    if request.sets_seen and not view.read_only:
+    if reads:
         # Not before it is sent: what ends with its reading would be gone already.
         await s.inbox.note_read(folder_id, sent)
     return _Fetched(len(sent), damaged, undecoded)
@@ -219,7 +219,10 @@ async def _get_content(s: Dialogue, request: FetchRequest, message: Message, *, 
 
 async def _send_response(s: Dialogue, request: FetchRequest, message: Message) -> None:
     for piece in request.response(message):
-        await s.send(piece)
+        if len(piece) > SLICE or s.undrained > UNDRAINED:
+            await s.send(piece)
+        else:
+            s.say(piece)
         # Nothing can follow half of a response: if the rest of it fails, the session ends.
         s.over = True
     s.over = False

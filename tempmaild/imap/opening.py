@@ -12,19 +12,21 @@ from tempmaild.imap.names import given_name, normal
 from tempmaild.imap.view import View
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from tempmaild.core.mailbox import Folder
     from tempmaild.imap.grammar import Parser
     from tempmaild.imap.resync import Known
 
 
-async def select(s: Dialogue, parser: Parser) -> bytes:
+def select(s: Dialogue, parser: Parser) -> Awaitable[bytes]:
     """Select a folder to read and change it."""
-    return await _open(s, parser, read_only=False)
+    return _open(s, parser, read_only=False)
 
 
-async def examine(s: Dialogue, parser: Parser) -> bytes:
+def examine(s: Dialogue, parser: Parser) -> Awaitable[bytes]:
     """Select a folder only to read it."""
-    return await _open(s, parser, read_only=True)
+    return _open(s, parser, read_only=True)
 
 
 async def _open(s: Dialogue, parser: Parser, *, read_only: bool) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from tempmaild.errors import MailboxGone, TempmaildError
@@ -74,6 +73,15 @@ Python's imaplib does not ask again: by what it heard first it judges whether th
 3.14 on) IDLE, and imap-tools whether there is MOVE.
 """
 
+
+def fixed_capabilities(states: tuple[State, ...]) -> bytes:
+    """Write the capabilities that every client has in these states."""
+    named = [c.capability for c in COMMANDS.values() if c.capability and not set(c.states).isdisjoint(states)]
+    return b" ".join([b"IMAP4rev1", b"IMAP4rev2", b"LITERAL+", *named])
+
+
+_BEFORE_LOGIN = fixed_capabilities(NOT_LOGGED_IN) + _TOLD_EARLY
+_AFTER_LOGIN = fixed_capabilities(LOGGED_IN)
 _UNKNOWN = Refusal(b"", b"Unknown command", BAD)
 _NOT_NOW = Refusal(b"", b"Not allowed in this state", BAD)
 _TOO_LONG = Refusal(b"TOOBIG", b"The line is too long", BAD)
@@ -100,11 +108,10 @@ class ImapSession(Dialogue):
         """Write what this client can use now."""
         if self.logged_in:
             # RFC 7889 §3: the limit of the domain, so that it is known only now.
-            return b"%b APPENDLIMIT=%d" % (fixed_capabilities(LOGGED_IN), self.inbox.longest_message)
+            return b"%b APPENDLIMIT=%d" % (_AFTER_LOGIN, self.inbox.longest_message)
         starttls = self.shared.rules.tls_available and not self.peer.tls
         return (
-            fixed_capabilities(NOT_LOGGED_IN)
-            + _TOLD_EARLY
+            _BEFORE_LOGIN
             + (b" STARTTLS" if starttls else b"")
             + (b" AUTH=PLAIN" if self.takes_passwords else b" LOGINDISABLED")
         )
@@ -152,7 +159,8 @@ class ImapSession(Dialogue):
             parser = Parser(self.incoming.fragments)
         else:
             parser = Parser((line,))
-        parser.utf8 = self.utf8
+        if self.enabled:
+            parser.utf8 = self.utf8
         ending = await self._ending(parser)
         # Where the command has said its completion itself, with the next one: no EXPUNGE may come between commands
         # (RFC 9051 §7.5.1).
@@ -170,7 +178,12 @@ class ImapSession(Dialogue):
     async def _ending(self, parser: Parser) -> bytes:
         """Carry out a command; write how it ends."""
         try:
-            completion = await self._perform(parser)
+            command = self._command(parser)
+            if self.logged_in and command.uses:
+                await self.inbox.use()
+            if self.incoming is not None and not command.takes_literals:
+                await self.incoming.read_all()
+            completion = await command.handler(self, parser)
         except SyntaxProblem as problem:
             return self._problem(Refusal(b"", b"%b (octet %d)" % (problem.text.encode(), problem.position), BAD))
         except Refused as refused:
@@ -187,7 +200,8 @@ class ImapSession(Dialogue):
         self._problems = 0
         return b"%b %b\r\n" % (self.tag, completion) if completion else b""
 
-    async def _perform(self, parser: Parser) -> bytes:
+    def _command(self, parser: Parser) -> Command:
+        """Read which command it is, and see that it may be given now."""
         self.tag = parser.tag()
         name = parser.command()
         command = COMMANDS.get(name)
@@ -200,11 +214,7 @@ class ImapSession(Dialogue):
         if command.private and not self.takes_passwords:
             raise Refused(*_TLS_FIRST)
         self._expunges = command.expunges
-        if self.logged_in and command.uses:
-            await self.inbox.use()
-        if self.incoming is not None and not command.takes_literals:
-            await self.incoming.read_all()
-        return await command.handler(self, parser)
+        return command
 
     def _problem(self, refusal: Refusal) -> bytes:
         """Write how a command ends that is not carried out."""
@@ -218,10 +228,3 @@ class ImapSession(Dialogue):
         if self.over and refusal == WRONG_CREDENTIALS:
             ending += b"* BYE Too many failed logins\r\n"
         return ending
-
-
-@lru_cache(maxsize=8)
-def fixed_capabilities(states: tuple[State, ...]) -> bytes:
-    """Write the capabilities that every client has in these states."""
-    named = [c.capability for c in COMMANDS.values() if c.capability and not set(c.states).isdisjoint(states)]
-    return b" ".join([b"IMAP4rev1", b"IMAP4rev2", b"LITERAL+", *named])
