@@ -30,6 +30,12 @@ ENTRY_COLUMNS = "id, uid, modseq, flags, internal_date, size, content_id, unterm
 _FOLDER = (
     "id, mailbox_id, name, uid_validity, uid_next, highest_modseq, special_use, subscribed, messages, unseen, size"
 )
+_SELECT_FOLDER = f"SELECT {_FOLDER} FROM folder WHERE mailbox_id = ? AND name = ?"
+_SELECT_SUMMARIES = (
+    "SELECT e.uid, e.content_key, s.data FROM entry e JOIN summary s ON s.entry_id = e.id"
+    " WHERE e.folder_id = ? AND (e.expires_at IS NULL OR e.expires_at > ?) AND e.uid"
+)
+_SELECT_SUMMARY = f"{_SELECT_SUMMARIES} = ?"
 _DOMAIN = "id, name, kind, created_at, sealed, enabled, policy"
 MAILBOX_COLUMNS = (
     "id, address, created_at, expires_at, domain_id, public_key, lifetime, ends_at, extend_until, used_at"
@@ -212,12 +218,7 @@ class Queries:
     def locks(self, address: str) -> tuple[Mailbox, list[Lock]] | None:
         """Give the mailbox of this address and the credentials that open it; None when there is none."""
         # In one statement, so that both are of the same moment.
-        rows = self._db.rows(
-            f"SELECT {_MAILBOX_OF_M}, c.id, c.verifier, c.kind, c.read_only, c.salt, k.data"
-            " FROM mailbox m LEFT JOIN credential c ON c.mailbox_id = m.id"
-            " LEFT JOIN keys.wrapped_key k ON k.credential_id = c.id AND k.mailbox_id = m.id WHERE m.address = ?",
-            address,
-        )
+        rows = self._db.rows(_SELECT_LOCKS, address)
         if not rows:
             return None
         mailbox = mailbox_of(rows[0][:_MAILBOX_WIDTH])
@@ -261,7 +262,7 @@ class Queries:
         Raises:
             NoSuchFolder: the mailbox has none.
         """
-        row = self._db.row(f"SELECT {_FOLDER} FROM folder WHERE mailbox_id = ? AND name = ?", mailbox_id, name)
+        row = self._db.row(_SELECT_FOLDER, mailbox_id, name)
         if row is None:
             raise NoSuchFolder(name)
         return _folder(row)
@@ -371,14 +372,10 @@ class Queries:
     def summaries(self, folder_id: int, uids: Sequence[int], now: int = 0) -> dict[int, Sealed]:
         """Give the summaries of those messages that are still there and whose time is not over `now`, by UID."""
         # A client that has just been told of mail asks for one; a list of one takes twice the time.
-        among, wanted = ("= ?", uids[0]) if len(uids) == 1 else (self._db.among, self._db.listed(uids))
-        rows = self._db.rows(
-            "SELECT e.uid, e.content_key, s.data FROM entry e JOIN summary s ON s.entry_id = e.id"
-            f" WHERE e.folder_id = ? AND e.uid {among} AND (e.expires_at IS NULL OR e.expires_at > ?)",
-            folder_id,
-            wanted,
-            now,
-        )
+        if len(uids) == 1:
+            rows = self._db.rows(_SELECT_SUMMARY, folder_id, now, uids[0])
+        else:
+            rows = self._db.rows(f"{_SELECT_SUMMARIES} {self._db.among}", folder_id, now, self._db.listed(uids))
         return {uid: Sealed(key, data) for uid, key, data in rows}
 
     def content(self, folder_id: int, uid: int, now: int = 0) -> Sealed | None:
@@ -427,6 +424,11 @@ def _domain(row: tuple[int, str, Any, int, object, object, str]) -> Domain:
 
 
 _MAILBOX_OF_M = ", ".join(f"m.{column}" for column in MAILBOX_COLUMNS.split(", "))
+_SELECT_LOCKS = (
+    f"SELECT {_MAILBOX_OF_M}, c.id, c.verifier, c.kind, c.read_only, c.salt, k.data"
+    " FROM mailbox m LEFT JOIN credential c ON c.mailbox_id = m.id"
+    " LEFT JOIN keys.wrapped_key k ON k.credential_id = c.id AND k.mailbox_id = m.id WHERE m.address = ?"
+)
 _MAILBOX_WIDTH = len(MAILBOX_COLUMNS.split(", "))
 
 
