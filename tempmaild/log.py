@@ -13,7 +13,6 @@ import re
 import sys
 import time
 import traceback
-from contextlib import suppress
 from functools import lru_cache
 from typing import TextIO
 
@@ -89,11 +88,13 @@ class _Lines:
         if error is not None:
             fields |= {"traceback": "".join(traceback.format_exception(error)).rstrip()}
         line = self._to_line(_moment(time.time()), _NAMES[level], part, event, fields) + "\n"
-        with suppress(OSError):
+        try:
             if self._descriptor < 0:
                 self._stream.write(line)
             else:
                 os.write(self._descriptor, line.encode())
+        except OSError:
+            return
 
 
 _lines: _Lines | None = None

@@ -325,7 +325,7 @@ class Connection(Protocol):
             self._since = time.monotonic()
         if isinstance(effect, Take):
             # While the output stalls, or others have their turn, there may be input that was not looked at.
-            if self._may_take:
+            if not (self._output_stalls or self._turn_is_over):
                 self._wait_for_input()
         elif isinstance(effect, StartTls):
             self._start_tls()
