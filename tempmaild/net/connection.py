@@ -194,7 +194,7 @@ class Connection(Protocol):
         self._finished = True
         self._waits_for = None
         if not self._running:
-            self._conversation.close()
+            self._end()
         if self._network is not None:
             self._service.gate.leave(self._network)
             self._network = None
@@ -277,7 +277,13 @@ class Connection(Protocol):
         finally:
             self._running = False
             if self._finished:
-                self._conversation.close()
+                self._end()
+
+    def _end(self) -> None:
+        """End the conversation wherever it is; nothing is left of the session, such as the keys of a mailbox."""
+        self._conversation.close()
+        # It knows this connection, so that only a search for garbage would find the two.
+        self._session = None
 
     def _run_until_waiting(self, interruption: BaseException | None) -> None:
         effect: object = self._waits_for

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import gc
+import weakref
 from ipaddress import IPv4Network
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -72,6 +74,29 @@ def test_a_conversation() -> None:
     assert wire.received() == b"hello\r\n"
     assert wire.send(b"a\r\nb") == b"a\r\n"
     assert wire.send(b"c\r\nbye\r\nd\r\n") == b"bc\r\nbye\r\n"
+
+
+@pytest.mark.parametrize("by_the_client", [False, True])
+def test_nothing_is_left_of_a_session_that_has_ended(by_the_client: bool) -> None:
+    """Not until somebody searches for garbage: it may have had keys of a mailbox."""
+    sessions: list[weakref.ref[Told]] = []
+
+    async def known(session: Told) -> None:
+        sessions.append(weakref.ref(session))
+        del session
+        await Line(3000, 60)
+
+    gc.disable()
+    try:
+        wire = connect(known)
+        assert sessions[0]() is not None
+        if by_the_client:
+            wire.lose()
+        else:
+            wire.send(b"bye\r\n")
+        assert sessions[0]() is None
+    finally:
+        gc.enable()
 
 
 def test_the_end_of_a_conversation_closes_the_connection() -> None:
