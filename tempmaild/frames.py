@@ -40,6 +40,7 @@ class Frames:
             # Only the other half of this very program writes here.
             values.append(pickle.loads(memoryview(buffer)[position + _LENGTH.size : position + self._wanted]))  # noqa: S301
             position += self._wanted
-        self._pieces = [buffer[position:]]
-        self._octets = len(self._pieces[0])
+        rest = buffer[position:]
+        # Without an empty piece, for what comes whole need not be copied.
+        self._pieces, self._octets = [rest] if rest else [], len(rest)
         return values
