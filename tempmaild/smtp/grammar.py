@@ -7,7 +7,6 @@ import re
 from typing import NamedTuple
 
 _LONGEST_PATH = 256  # RFC 5321 §4.5.3.1.3, with its brackets
-_LONGEST_DOMAIN = 255  # §4.5.3.1.2
 _LARGEST_SIZE_DIGITS = 20  # RFC 1870 §4
 
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\-\u0080-\U0010FFFF]+"
@@ -19,9 +18,7 @@ _DOMAIN = rf"{_LABEL}(?:\.{_LABEL})*\.?"
 _LITERAL = r"\[[\x21-\x5a\x5e-\x7e]+\]"
 # The source route is "deprecated, and MUST be ignored" (§4.1.1.3, appendix C).
 _BRACKETS = re.compile(rb'<(?:[^<>"]++|"[^"\\]*+(?:\\.[^"\\]*+)*+")*>')
-_PATH = re.compile(
-    rf"<(?:@{_DOMAIN}(?:,@{_DOMAIN})*:)?(?P<local>{_DOT_STRING}|{_QUOTED})@(?P<domain>{_DOMAIN}|{_LITERAL})>"
-)
+_PATH = re.compile(rf"<(?:@{_DOMAIN}(?:,@{_DOMAIN})*:)?({_DOT_STRING}|{_QUOTED})@({_DOMAIN}|{_LITERAL})>")
 _KEYWORD = re.compile(rb"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([\x21-\x3c\x3e-\x7e]+))?")
 _HELO = re.compile(rb"[A-Za-z0-9_.:\[\]-]{1,255}")
 
@@ -146,10 +143,9 @@ def _path(text: bytes) -> Path:
         raise SyntaxProblem("the address is not UTF-8") from None
     if match is None or len(text) > _LONGEST_PATH:
         raise SyntaxProblem("this is not an address")
-    local_part, domain = match["local"], match["domain"]
-    # The 64 octets of a local part (§4.5.3.1.1) are what everybody has to take; senders do have longer ones.
-    if len(domain.encode()) > _LONGEST_DOMAIN:
-        raise SyntaxProblem("the address is too long")
+    # The 64 octets of a local part (§4.5.3.1.1) are what everybody has to take; senders do have longer ones. The 255
+    # of a domain (§4.5.3.1.2) are more than a path has room for.
+    local_part, domain = match.groups()
     if domain.startswith("["):
         _check_literal(domain[1:-1])
     if local_part.startswith('"'):

@@ -557,7 +557,7 @@ class SmtpSession(Session):
         )
         hop = Hop(self._client_name, protocol, self.rules.host, message_id)
         # As it was written: in a catch-all mailbox nothing else may tell for whom the mail was.
-        only = transaction.latest if len(transaction.recipients) == 1 else None
+        only = str(transaction.latest) if len(transaction.recipients) == 1 else None
         return trace_fields(transaction.sender, hop, self.peer, self._clock(), only, fields)
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from tempmaild.smtp.grammar import NULL_PATH, Path
+
 if TYPE_CHECKING:
     from tempmaild.core.delivery import Recipient
     from tempmaild.service.checking import Arrival, Treatment
-    from tempmaild.smtp.grammar import Path
 
 
 @dataclass(slots=True)
@@ -26,7 +27,7 @@ class Transaction:
     sender_domain: str
     size: int
     recipients: list[Recipient] = field(default_factory=list)
-    latest: str = ""
+    latest: Path = NULL_PATH
     data_ended: float = 0.0
     _treatments: list[Treatment] = field(default_factory=list)
 
@@ -39,7 +40,7 @@ class Transaction:
         """Have one recipient more."""
         self.recipients.append(recipient)
         self._treatments.append(treatment)
-        self.latest = str(path)
+        self.latest = path
 
     def treats_alike(self, treatment: Treatment) -> bool:
         """Tell whether all recipients so far want the mail to be treated like this."""
