@@ -187,6 +187,6 @@ def test_the_news_of_very_many_messages(rooms: House, monkeypatch: pytest.Monkey
 def test_the_watchdog_barks(rooms: House, monkeypatch: pytest.MonkeyPatch) -> None:
     watchdog = Watchdog(rooms, monkeypatch)
     dialog = watchdog.select()
-    monkeypatch.setattr(type(dialog.session), "utf8", property(lambda _: bool(sum(range(40_000_000)))))
+    monkeypatch.setattr(type(dialog.session), "patience", property(lambda _: float(sum(range(40_000_000)))))
     watchdog.ask(dialog, b"a NOOP\r\n")
     assert watchdog.longest > MOST
