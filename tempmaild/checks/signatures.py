@@ -14,6 +14,7 @@ from msgspec import Struct
 from tempmaild.checks.dkim_keys import Place, Unverified
 from tempmaild.checks.signed_message import relaxed_field
 from tempmaild.core.address import normalise_domain
+from tempmaild.core.remembering import remembering
 from tempmaild.errors import InvalidAddress
 
 if TYPE_CHECKING:
@@ -110,29 +111,40 @@ def read_signature(tags: Tags, place: Place, now: float) -> Signature:
     return Signature(_ALGORITHMS[algorithm], _read_base64(tags, b"b"), place)
 
 
-def read_coverage(tags: Tags, canonicalization: bytes | None = None) -> Coverage:
+def read_coverage(tags: Tags, canonicalization: bytes = b"simple/simple") -> Coverage:
     """Read what is signed.
 
     Args:
-        canonicalization: what holds without c=; None for that of DKIM, "simple" for both.
+        canonicalization: what holds without c=; in DKIM it is this (RFC 6376 §3.5).
 
     Raises:
         Unverified: a tag is missing or malformed: neutral; or the field From is not signed: permerror.
     """
-    names = tuple(name.lower() for name in _split(_required(tags, b"h")))
+    names = _read_names(_required(tags, b"h"))
     if b"from" not in names:
         raise Unverified("permerror", "the field From is not signed")  # RFC 6376 §5.4
+    relaxed_header, relaxed_body = _are_relaxed(tags.get(b"c", canonicalization))
+    body_hash = _read_base64(tags, b"bh")
+    return Coverage(names, body_hash, relaxed_header, relaxed_body, _read_number(tags, b"l", _LENGTH))
+
+
+@remembering(longest=512, most=1024)  # of one signer they are mostly the same
+def _read_names(value: bytes) -> tuple[bytes, ...]:
+    return tuple([name.lower() for name in _split(value)])
+
+
+@remembering(longest=64, most=16)
+def _are_relaxed(value: bytes) -> tuple[bool, bool]:
+    """Tell of the header and of the body whether they are in their "relaxed" form, by the value of c=.
+
+    Raises:
+        Unverified: it is unknown: neutral.
+    """
     try:
-        policy = CanonicalizationPolicy.from_c_value(tags.get(b"c", canonicalization))
+        policy = CanonicalizationPolicy.from_c_value(value)
     except InvalidCanonicalizationPolicyError:
         raise Unverified("neutral", "the canonicalization is unknown") from None
-    return Coverage(
-        names,
-        _read_base64(tags, b"bh"),
-        relaxed_header=policy.header_algorithm.name == b"relaxed",
-        relaxed_body=policy.body_algorithm.name == b"relaxed",
-        length=_read_number(tags, b"l", _LENGTH),
-    )
+    return policy.header_algorithm.name == b"relaxed", policy.body_algorithm.name == b"relaxed"
 
 
 def _split(value: bytes) -> list[bytes]:

@@ -129,7 +129,8 @@ def relaxed_field(text: bytes) -> bytes:
     value = value.translate(None, _END)
     if b"  " in value or b"\t" in value:
         value = _SPACES.sub(b" ", value)
-    return b"%b:%b\r\n" % (name.lower().rstrip(b" \t"), value.strip(b" "))
+    # Which takes a quarter less time than formatting does.
+    return b"".join((name.lower().rstrip(b" \t"), b":", value.strip(b" "), _END))
 
 
 def _relaxed_lines(lines: bytes) -> bytes:

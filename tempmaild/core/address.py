@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 import idna
 
@@ -40,6 +41,7 @@ _MARKS = frozenset({"Mn", "Mc"})
 _INVISIBLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
 
 
+@lru_cache(maxsize=4096)
 def normalise_domain(name: str) -> str:
     """Give a domain in lower case with A-labels (RFC 5891 §4), without a final dot.
 

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from tempmaild.core.verdict import Finding
 
 FIELD: Final = "Authentication-Results"
-_FIELD_IN_LOWER_CASE: Final = FIELD.lower().encode()
 MOST_FIELDS: Final = 1000
 """Fields of that name that are read; where there are more, no message is honest, and all go."""
 LONGEST_HEAD: Final = 1024
@@ -150,9 +149,10 @@ def without_forged(content: bytes, authserv_id: str, names: Collection[str] = ()
     """
     # An octet is put before, so that the first line begins like all others.
     header = b"\n" + content[: _header_end(content)].lower()
-    if not names and _FIELD_IN_LOWER_CASE not in header:  # which is seen in a tenth of the time
+    sought, pattern = _field_names(tuple(names))
+    if not any(map(header.__contains__, sought)):  # which is seen in a tenth of the time
         return content
-    matches = list(_field_names(frozenset(name.lower() for name in names)).finditer(header))
+    matches = list(pattern.finditer(header))
     if not matches:
         return content
     kept: list[bytes] = []
@@ -181,10 +181,12 @@ def _rest_of_field(content: bytes, start: int) -> tuple[bytes, int]:
 
 
 @lru_cache(maxsize=8)
-def _field_names(names: frozenset[str]) -> re.Pattern[bytes]:
-    """Find our field (group 1) and those of these names."""
-    others = "".join(f"|{re.escape(name)}" for name in sorted(names))
-    return re.compile(rf"\n(?:({FIELD.lower()}){others})[ \t]*+:".encode())
+def _field_names(names: tuple[str, ...]) -> tuple[list[bytes], re.Pattern[bytes]]:
+    """Give our field and those of these names in lower case, and what finds them: ours as group 1."""
+    ours, *others = [name.lower() for name in (FIELD, *names)]
+    alternatives = "".join(f"|{re.escape(name)}" for name in others)
+    pattern = re.compile(rf"\n(?:({ours}){alternatives})[ \t]*+:".encode())
+    return [name.encode() for name in (ours, *others)], pattern
 
 
 def claims(value: bytes, authserv_id: str) -> bool:

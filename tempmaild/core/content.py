@@ -7,12 +7,12 @@ import binascii
 import re
 from collections.abc import Iterator
 from encodings import aliases, normalize_encoding
-from functools import lru_cache
 from itertools import groupby
 from operator import itemgetter
 
 from tempmaild.core.mime import Part
 from tempmaild.core.parameters import Parameters, parameter_octets
+from tempmaild.core.remembering import remembering
 
 _NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="))
 _SLICE = 256 * 1024  # octets that are decoded at once: while that is done, no other thread can do anything
@@ -32,7 +32,6 @@ _NO_CHARSETS |= {"utf_7"}  # which can hide markup and half characters in ASCII;
 _WITHOUT_ALIAS = {name: name for name in ("cp737", "cp856", "cp874", "koi8_t", "koi8_u", "mac_croatian")}
 _CODECS = aliases.aliases | {codec: codec for codec in aliases.aliases.values()} | _WITHOUT_ALIAS
 _CODECS |= {"windows_874": "cp874", "x_sjis": "shift_jis", "x_gbk": "gbk", "utf_8_sig": "utf_8"}
-_LONGEST_REMEMBERED = 64  # octets of a name
 # Mail that names the smaller charset is often written in the larger one around it (WHATWG Encoding §4.2).
 _LARGER = {"latin_1": "cp1252", "gb2312": "gb18030", "gbk": "gb18030", "shift_jis": "cp932", "euc_kr": "cp949"}
 
@@ -115,10 +114,11 @@ def _end_of_slice(text: bytes, start: int) -> int:
 
 def decode_charset(data: bytes, charset: bytes) -> str:
     """The text of `data` in `charset`; US-ASCII and names unknown are taken as UTF-8 or else Windows-1252."""
-    codec = _remembered_codec(charset) if len(charset) <= _LONGEST_REMEMBERED else _codec(charset)
+    codec = _codec(charset)
     return data.decode(codec, "replace") if codec else _guess(data)
 
 
+@remembering(longest=64, most=256)
 def _codec(charset: bytes) -> str:
     """The codec for a charset of this name; empty for US-ASCII, and where there is none."""
     name = normalize_encoding(charset.decode("latin-1").strip()).lower()
@@ -126,9 +126,6 @@ def _codec(charset: bytes) -> str:
     if codec == "ascii" or codec in _NO_CHARSETS:
         return ""
     return _LARGER.get(codec, codec)
-
-
-_remembered_codec = lru_cache(maxsize=256)(_codec)
 
 
 def _guess(data: bytes) -> str:

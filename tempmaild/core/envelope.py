@@ -7,6 +7,7 @@ from typing import ClassVar
 from msgspec import Struct
 
 from tempmaild.core.headers import comment_end, text_of, unfold, unquote
+from tempmaild.core.remembering import remembering
 
 
 class Address(Struct, frozen=True, array_like=True, gc=False):
@@ -75,6 +76,7 @@ def _address_field(values: Mapping[bytes, bytes], name: bytes) -> tuple[Address,
     return () if value is None else parse_addresses(value)
 
 
+@remembering(longest=256, most=16)  # each message's sender is read twice at least
 def parse_addresses(value: bytes) -> tuple[Address, ...]:
     """The addresses of a field's value, folded or not, in linear time (RFC 5322 §3.4, and its obsolete forms).
 

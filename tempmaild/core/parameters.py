@@ -1,20 +1,15 @@
 """The structured fields of MIME: a value, then parameters (RFC 2045 §5, RFC 2183 §2, RFC 2231)."""
 
 import re
-from collections.abc import Callable
-from functools import lru_cache, wraps
-from typing import TypeVar
 from urllib.parse import unquote_to_bytes
 
 from tempmaild.core.headers import unfold, unquote, without_comments
+from tempmaild.core.remembering import remembering
 
 Parameters = tuple[tuple[bytes, bytes], ...]
 """Names in lower case with their values, in the order sent; RFC 2231 segments (`name*0*`) are left for the client."""
 
-_T = TypeVar("_T")
-
-_LONGEST_REMEMBERED = 128  # octets of a value
-_REMEMBERED = 1024  # values
+_remembering = remembering(longest=128, most=1024)  # most parts of mail say one of a few dozen things
 
 _MEDIA_TYPE = re.compile(rb'([^\s/;="]++)\s*+/\s*+([^\s/;="]++)')
 _TOKEN = re.compile(rb'[^\s/;="]++')
@@ -25,17 +20,6 @@ _PARAMETER = re.compile(
     rb'|([^\s;"]*+(?:[ \t]++[^\s;="]++(?!["=])){0,100}))',
     re.DOTALL,
 )
-
-
-def _remembering(read: Callable[[bytes], _T]) -> Callable[[bytes], _T]:
-    """Remember what was made of short values: most parts of mail say one of a few dozen things."""
-    remembered = lru_cache(maxsize=_REMEMBERED)(read)
-
-    @wraps(read)
-    def remembering(value: bytes) -> _T:
-        return remembered(value) if len(value) <= _LONGEST_REMEMBERED else read(value)
-
-    return remembering
 
 
 @_remembering
