@@ -138,10 +138,10 @@ class Connection(Protocol):
             return
         unread = self._input if self._deflate is None else self._deflate
         unread.append(data)
-        if self._may_take:
+        if self._may_take():
             self._answered = False
             self._run()
-            if not self._answered and self._may_take:
+            if not self._answered and self._may_take():
                 self._acknowledge()
         elif len(unread) > _MOST_UNREAD_INPUT:
             self._read(False)
@@ -171,7 +171,7 @@ class Connection(Protocol):
         """The client has caught up."""
         self._output_stalls = False
         self._since = time.monotonic()
-        if isinstance(self._waits_for, Drain) or self._may_take:
+        if isinstance(self._waits_for, Drain) or self._may_take():
             self._run()
 
     def stopProducing(self) -> None:
@@ -182,7 +182,7 @@ class Connection(Protocol):
         self._at_end = True
         if self._finished:
             self.transport.loseConnection()
-        elif self._may_take:
+        elif self._may_take():
             self._finish()
 
     def writeConnectionLost(self) -> None:
@@ -255,13 +255,12 @@ class Connection(Protocol):
         if not self._service.implicit_tls:
             self.transport.write(self._service.turned_away)
 
-    @property
     def _may_take(self) -> bool:
-        """Whether the session waits for input, and gets it as it comes."""
+        """Tell whether the session waits for input, and gets it as it comes."""
         return isinstance(self._waits_for, Take) and not (self._output_stalls or self._turn_is_over)
 
     def _wake(self) -> None:
-        if self._may_take and not self._running:
+        if self._may_take() and not self._running:
             self._run()
 
     def _run(self, interruption: BaseException | None = None) -> None:
@@ -295,7 +294,7 @@ class Connection(Protocol):
         end_of_turn = time.monotonic() + _TURN
         while isinstance(effect, Take) and (following := self._take(effect)) is not None:
             effect = following
-            if isinstance(effect, Take) and time.monotonic() > end_of_turn:
+            if time.monotonic() > end_of_turn and isinstance(effect, Take):
                 self._turn_is_over = True
                 self._listener.call_later(0, self._next_turn)
                 break
@@ -303,7 +302,7 @@ class Connection(Protocol):
 
     def _next_turn(self) -> None:
         self._turn_is_over = False
-        if self._may_take:
+        if self._may_take():
             self._run()
 
     def _take(self, effect: Take[Any]) -> object | None:
@@ -333,12 +332,12 @@ class Connection(Protocol):
             # While the output stalls, or others have their turn, there may be input that was not looked at.
             if not (self._output_stalls or self._turn_is_over):
                 self._wait_for_input()
+        elif isinstance(effect, Deferred):
+            effect.addBoth(self._happened)
         elif isinstance(effect, StartTls):
             self._start_tls()
         elif isinstance(effect, Compress):
             self._compress()
-        elif isinstance(effect, Deferred):
-            effect.addBoth(self._happened)
         elif isinstance(effect, Pause):
             self._listener.call_later(effect.seconds, self._happened, None)
         elif isinstance(effect, Drain) and not self._output_stalls:
@@ -376,7 +375,8 @@ class Connection(Protocol):
         self._deflate.append(self._input.take_all())
         self._listener.call_later(0, self._happened, None)
 
-    def _flush(self) -> None:
+    def _flush(self, flags: int = 0) -> None:
+        """Send what the session has said; `flags` are those of send(2)."""
         session = self._session
         if session is None or not session.output:
             return
@@ -386,9 +386,9 @@ class Connection(Protocol):
             return
         if self._deflate is not None:
             data = self._deflate.store(data) if session.unasked else self._deflate.pack(data)
-        self._write(data)
+        self._write(data, flags)
 
-    def _write(self, data: bytes) -> None:
+    def _write(self, data: bytes, flags: int) -> None:
         """Write at once what the socket takes, and leave the rest to the transport.
 
         The transport by itself would ask the reactor first whether the socket is writable: two system calls and a
@@ -397,10 +397,10 @@ class Connection(Protocol):
         self._answered = True
         transport = self.transport
         if not (self._tls or transport.dataBuffer or transport._tempDataBuffer):  # noqa: SLF001
-            written = transport.writeSomeData(data)
-            if not isinstance(written, int):
-                # The connection is lost; the transport finds out when it is read from.
-                return
+            try:
+                written = transport.socket.send(data, flags)
+            except OSError:  # it is full, or the transport will find out what is wrong with it
+                written = 0
             if written == len(data):
                 return
             data = data[written:]
@@ -410,14 +410,15 @@ class Connection(Protocol):
         """Close the connection when what was said is on its way."""
         if self._finished:
             return
-        self._flush()
+        # The end follows at once, and goes with it in one packet.
+        self._flush(socket.MSG_MORE)
         self._finished = True
         self._since = time.monotonic()
         self.transport.unregisterProducer()
         if not (self._reading or self._at_end):
             self._read(True)
         transport = self.transport
-        if (self._input or self._deflate) and not self._tls and not self._at_end:
+        if (self._input.data or self._deflate) and not self._tls and not self._at_end:
             transport.loseWriteConnection()
         elif self._tls or transport.dataBuffer or transport._tempDataBuffer:  # noqa: SLF001
             transport.loseConnection()

@@ -54,20 +54,24 @@ class ShuttingDown(Interruption):
 
 
 class Input:
-    """What the client sent and nobody has taken yet."""
+    """What the client sent and nobody has taken yet.
 
-    __slots__ = ("_data", "_position")
+    Attributes:
+        data: what has arrived, b"" when all of it is taken; some of it may be.
+    """
+
+    __slots__ = ("_position", "data")
 
     def __init__(self) -> None:
-        self._data = b""
+        self.data = b""
         self._position = 0
 
     def __len__(self) -> int:
-        return len(self._data) - self._position
+        return len(self.data) - self._position
 
     def append(self, data: bytes) -> None:
         """Add what has just arrived."""
-        self._data = self.take_all() + data if self else data
+        self.data = self.peek() + data if self.data else data
         self._position = 0
 
     def take_all(self) -> bytes:
@@ -78,26 +82,32 @@ class Input:
 
     def peek(self) -> bytes:
         """Give everything, and keep it."""
-        return self._data[self._position :] if self._position else self._data
+        return self.data[self._position :] if self._position else self.data
 
     def take(self, count: int) -> bytes:
         """Give the next `count` octets, fewer when there are not as many."""
-        start = self._position
-        self._position = min(start + count, len(self._data))
-        return self._data[start : self._position]
+        taken = self.data[self._position : self._position + count]
+        self._move_to(self._position + len(taken))
+        return taken
 
     def take_line(self, terminator: bytes) -> bytes | None:
         """Give the next line without its terminator, None when its end has not arrived."""
-        end = self._data.find(terminator, self._position)
+        end = self.data.find(terminator, self._position)
         if end < 0:
             return None
-        line = self._data[self._position : end]
-        self._position = end + len(terminator)
+        line = self.data[self._position : end]
+        self._move_to(end + len(terminator))
         return line
 
     def clear(self) -> None:
         """Forget everything, as STARTTLS demands of what was sent before it."""
-        self._data, self._position = b"", 0
+        self.data, self._position = b"", 0
+
+    def _move_to(self, position: int) -> None:
+        if position < len(self.data):
+            self._position = position
+        else:
+            self.clear()
 
 
 class Effect(Generic[T]):
@@ -113,28 +123,21 @@ class Effect(Generic[T]):
 class Take(Effect[T]):
     """An effect that is fulfilled by input.
 
-    `patience` is how many seconds the client has for the whole of it, however small the pieces it sends. With a
-    `minimum_rate` (octets a second) the time grows with what has arrived, up to `at_most` seconds; `at_most` without
-    a rate is the time for the whole of it.
+    `patience` is how many seconds the client has for the whole of it, however small the pieces it sends.
 
     A daemon that stops lets what is `under_way` come to its end, for a while.
     """
 
-    __slots__ = ("at_most", "minimum_rate", "patience", "received")
+    __slots__ = ("patience",)
 
     under_way: ClassVar[bool] = False
 
-    def __init__(self, patience: float, minimum_rate: int = 0, at_most: float = 0.0) -> None:
+    def __init__(self, patience: float) -> None:
         self.patience = patience
-        self.minimum_rate = minimum_rate
-        self.at_most = at_most
-        self.received = 0
 
     def allowance(self) -> float:
         """Seconds from the moment this effect was awaited until the client is too slow."""
-        if not self.minimum_rate:
-            return self.at_most or self.patience
-        return min(self.patience + self.received / self.minimum_rate, self.at_most)
+        return self.patience
 
     # No abstract base class: its `isinstance` takes longer than the whole rest of an effect.
     def take(self, source: Input) -> T | None:
@@ -168,7 +171,7 @@ class Line(Take[bytes]):
         terminator = b"\r\n" if self.strict else b"\n"
         line = source.take_line(terminator)
         if line is None:
-            if source:
+            if source.data:
                 self._drop_excess(source)
             return None
         if self._dropped or len(line) > self.limit + 1:
@@ -189,12 +192,34 @@ class Line(Take[bytes]):
             self._dropped += len(source.take(waiting - 1))
 
 
-class Octets(Take[bytes]):
+class Bulk(Take[bytes]):
+    """What may be so much that it takes its time.
+
+    With a `minimum_rate` (octets a second) the time grows with what has arrived, up to `at_most` seconds; `at_most`
+    without a rate is the time for the whole of it.
+    """
+
+    __slots__ = ("at_most", "minimum_rate", "received")
+
+    under_way = True
+
+    def __init__(self, patience: float, minimum_rate: int, at_most: float) -> None:
+        super().__init__(patience)
+        self.minimum_rate = minimum_rate
+        self.at_most = at_most
+        self.received = 0
+
+    def allowance(self) -> float:
+        """Seconds from the moment this effect was awaited until the client is too slow."""
+        if not self.minimum_rate:
+            return self.at_most or self.patience
+        return min(self.patience + self.received / self.minimum_rate, self.at_most)
+
+
+class Octets(Bulk):
     """Exactly `count` octets, as an IMAP literal announces them; `keep=False` reads past them and gives b""."""
 
     __slots__ = ("_chunks", "_missing", "keep")
-
-    under_way = True
 
     def __init__(
         self, count: int, patience: float, minimum_rate: int = 0, at_most: float = 0.0, *, keep: bool = True
@@ -268,7 +293,7 @@ class Reservation:
         self.octets = 0
 
 
-class DotData(Take[bytes]):
+class DotData(Bulk):
     """The octets that follow DATA, up to CRLF.CRLF and nothing else (RFC 5321 §4.1.1.4), dot-stuffing still in.
 
     Raises, after the true end of the data, so that the session can answer and go on:
@@ -277,8 +302,6 @@ class DotData(Take[bytes]):
     """
 
     __slots__ = ("_chunks", "_limit", "_refusal", "_reservation", "_tail")
-
-    under_way = True
 
     def __init__(
         self, limit: int, reservation: Reservation, patience: float, minimum_rate: int, at_most: float

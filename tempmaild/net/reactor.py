@@ -7,8 +7,8 @@ from select import EPOLLIN
 from typing import Any
 
 from twisted.internet.epollreactor import EPollReactor
-from twisted.internet.error import ConnectionDone
 from twisted.internet.main import installReactor
+from twisted.internet.protocol import connectionDone
 from twisted.python import log
 
 
@@ -37,7 +37,7 @@ class ShortEPollReactor(EPollReactor):
 
     def disconnect(self, selectable: Any) -> None:
         """Close a connection at once that has nothing more to write."""
-        self._disconnectSelectable(selectable, ConnectionDone(), False)  # type: ignore[no-untyped-call]
+        selectable.connectionLost(connectionDone)
 
     doIteration = doPoll  # noqa: N815 - the name that Twisted calls
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+import socket
 import weakref
 from ipaddress import IPv4Network
 from itertools import count
@@ -103,6 +104,14 @@ def test_the_end_of_a_conversation_closes_the_connection() -> None:
     wire = connect(parrot)
     wire.send(b"bye\r\n")
     assert wire.closed == "closed"
+
+
+def test_the_last_words_go_in_one_packet_with_the_end() -> None:
+    wire = connect(parrot)
+    wire.send(b"a\r\n")
+    assert wire.socket.flags == 0
+    wire.send(b"bye\r\n")
+    assert wire.socket.flags == socket.MSG_MORE
 
 
 def test_answers_of_one_turn_are_one_write(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -237,6 +246,24 @@ def test_a_session_can_be_woken() -> None:
     sessions[0].wake()
     assert wire.received() == b"ding\r\ndong\r\n"
     sessions[0].wake()
+
+
+def test_news_may_come_in_place_of_a_line() -> None:
+    class LineOrNews(Line):
+        def take(self, source: Input) -> bytes | None:
+            return super().take(source) or (b"news" if told else None)
+
+    async def story(session: Told) -> None:
+        sessions.append(session)
+        session.say(await LineOrNews(100, 60) + b"\r\n")
+
+    sessions: list[Told] = []
+    told: list[bool] = []
+    wire = connect(story)
+    assert wire.received() == b""
+    told.append(True)
+    sessions[0].wake()
+    assert wire.received() == b"news\r\n"
 
 
 # Clients that send more than they should

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import socket
 import time
+from errno import EAGAIN
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.abstract import FileDescriptor
@@ -77,14 +78,23 @@ class _Interest:
 
 
 class Socket:
-    """The options of a TCP socket.
+    """The TCP socket of a wire.
 
     Attributes:
         acknowledged: how often the kernel was told to acknowledge at once.
+        flags: with which it was last written to.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
         self.acknowledged = 0
+        self.flags = 0
+
+    def send(self, data: bytes, flags: int) -> int:
+        self.flags = flags
+        if not self._wire.capacity:
+            raise BlockingIOError(EAGAIN, "it stalls")
+        return self._wire.writeSomeData(data)
 
     def setsockopt(self, level: int, option: int, value: int) -> None:
         assert (level, option, value) == (socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
@@ -96,7 +106,7 @@ class Wire(FileDescriptor):
 
     Attributes:
         sent: what the client has received.
-        socket: the options of the socket.
+        socket: what the connection has of the socket.
         writes: how often the socket was written to.
         capacity: how many octets it takes before it stalls.
         half_closed: whether we said that we send no more.
@@ -110,7 +120,7 @@ class Wire(FileDescriptor):
         self._interest = _Interest()
         super().__init__(self._interest)  # type: ignore[arg-type]
         self.sent = bytearray()
-        self.socket = Socket()
+        self.socket = Socket(self)
         self.writes = 0
         self.capacity = capacity
         self.half_closed = False
