@@ -41,9 +41,9 @@ _UTF8_NAMES: Final = frozenset({b"IMAP4REV2", b"UTF8=ACCEPT"})
 _MANY_LINES = 500
 """A few milliseconds of writing."""
 
-UNDRAINED: Final = 1 << 18
+_UNDRAINED = 1 << 18
 """Octets that may be said before the client has to have taken most of them."""
-SLICE: Final = 1 << 16
+_SLICE = 1 << 16
 """Octets that are said at once; what is more goes in slices."""
 
 
@@ -129,7 +129,6 @@ class Dialogue(Session):
         warned: whether the client has been told that the mailbox is about to end.
         enabled: extensions, in upper case, that the client has asked for in so many words or by using them.
         notifying: what the client has chosen to be told; None for what all are told.
-        undrained: octets that were said since the client was last seen to have taken most of them.
         longest_line: octets that the client's next line may have.
     """
 
@@ -151,7 +150,7 @@ class Dialogue(Session):
         self.enabled: set[bytes] = set()
         self.notifying: Notifying | None = None
         self.login_deadline = shared.clock() + shared.rules.login_seconds
-        self.undrained = 0
+        self._undrained = 0
         self.longest_line = LONGEST_LINE_BEFORE_LOGIN
 
     @abstractmethod
@@ -200,18 +199,17 @@ class Dialogue(Session):
 
     def say(self, data: bytes) -> None:
         """Send `data`, and remember how much the client has to take."""
-        self.undrained += len(data)
+        self._undrained += len(data)
         self.output.append(data)
 
     async def send(self, piece: bytes) -> None:
         """Say what may be much: in slices, and no more of them than the client is ready to take."""
-        if len(piece) > SLICE:
-            for start in range(0, len(piece), SLICE):
-                await self.send(piece[start : start + SLICE])
+        if len(piece) > _SLICE:
+            for start in range(0, len(piece), _SLICE):
+                await self.send(piece[start : start + _SLICE])
             return
         self.say(piece)
-        if self.undrained > UNDRAINED:
-            await self.drain()
+        await self.drain()
 
     async def send_lines(self, lines: Iterable[bytes]) -> None:
         """Send lines, with others having their turn between many of them."""
@@ -221,9 +219,10 @@ class Dialogue(Session):
                 await Pause(0)
 
     async def drain(self) -> None:
-        """Go on when the client has taken most of what was said; for when that is more than `UNDRAINED`."""
-        self.undrained = 0
-        await Drain()
+        """Go on when the client has taken most of what was said, if that was much."""
+        if self._undrained > _UNDRAINED:
+            self._undrained = 0
+            await Drain()
 
     def enable_condstore(self) -> None:
         """Tell modification sequences from now on: the client has used them (RFC 7162 §3.1)."""

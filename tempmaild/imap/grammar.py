@@ -35,7 +35,6 @@ _SHORT = 100
 
 _ATOM_OCTET = rb"!#$&'+,\-./0-9:;<=>?@A-Z\[^_`a-z|}~"
 _ATOM = re.compile(rb"[%b]+" % _ATOM_OCTET).match
-_COMMAND = re.compile(rb" ((?:[Uu][Ii][Dd] )?[%b]+)" % _ATOM_OCTET).match
 _ASTRING = re.compile(rb"[%b\]]+" % _ATOM_OCTET).match
 _LIST_MAILBOX = re.compile(rb"[%b\]%%*]+" % _ATOM_OCTET).match
 _TAG = re.compile(rb"[%b\]]+" % _ATOM_OCTET.replace(b"+", b"")).match
@@ -119,7 +118,7 @@ class Parser:
 
     def end(self) -> None:
         """Consume nothing: the command ends here."""
-        if self._position != len(self._text) or self._index + 1 != len(self._fragments):
+        if not self.at_end():
             self.fail("Expected the end of the command")
 
     def accept(self, token: bytes) -> bool:
@@ -163,15 +162,11 @@ class Parser:
 
     def command(self) -> bytes:
         """Consume a space and the name of a command, UID and the word after it together; gives it in upper case."""
-        match = _COMMAND(self._text, self._position)
-        if match is None:
-            self.space()
-            self.fail("Expected an atom")
-        self._position = match.end()
-        name = match[1].upper()
+        self.space()
+        name = self.atom().upper()
         if name == b"UID":
             self.space()
-            self.fail("Expected an atom")
+            name += b" " + self.atom().upper()
         return name
 
     def atom(self) -> bytes:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from tempmaild.core.flags import SEEN, FlagChange
 from tempmaild.errors import MessageDamaged
 from tempmaild.imap import resync
-from tempmaild.imap.dialogue import IN_FOLDER, SLICE, UNDRAINED, Command, Dialogue
+from tempmaild.imap.dialogue import IN_FOLDER, Command, Dialogue
 from tempmaild.imap.fetch_items import parse_fetch
 from tempmaild.imap.grammar import HIGHEST_MODSEQ, Parser, remembered
 from tempmaild.imap.names import folder_name
@@ -219,10 +219,7 @@ async def _get_content(s: Dialogue, request: FetchRequest, message: Message, *, 
 
 async def _send_response(s: Dialogue, request: FetchRequest, message: Message) -> None:
     for piece in request.response(message):
-        if len(piece) > SLICE or s.undrained > UNDRAINED:
-            await s.send(piece)
-        else:
-            s.say(piece)
+        await s.send(piece)
         # Nothing can follow half of a response: if the rest of it fails, the session ends.
         s.over = True
     s.over = False

@@ -21,7 +21,7 @@ from tempmaild.imap import (
     searching,
     selected,
 )
-from tempmaild.imap.dialogue import LOGGED_IN, NEWS, NOT_LOGGED_IN, UNDRAINED, Command, Dialogue, State
+from tempmaild.imap.dialogue import LOGGED_IN, NEWS, NOT_LOGGED_IN, Command, Dialogue, State
 from tempmaild.imap.grammar import Parser, SyntaxProblem
 from tempmaild.imap.reading import Incoming
 from tempmaild.imap.replies import (
@@ -167,8 +167,7 @@ class ImapSession(Dialogue):
         if ending and self.view is not None and self.view.news:
             await self.try_to_tell_news(expunges=self._expunges)
         self.say(ending)
-        if self.undrained > UNDRAINED:
-            await self.drain()
+        await self.drain()
         if self._problems > MOST_PROBLEMS:
             raise Flood
         if self.incoming is not None:
