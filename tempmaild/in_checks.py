@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
@@ -30,6 +31,7 @@ _TOGETHER = 8
 """Messages of one turn of the reactor that one process gets, though others have less to do."""
 _FEWEST = 2
 """Processes, so that a message that keeps one busy does not hold up all."""
+_occupied: Final = attrgetter("occupied")
 
 
 class ChecksUnusable(Exception):
@@ -69,7 +71,7 @@ class CheckingProcesses:
 
     def examine(self, mail: Mail) -> Deferred[Verdict]:
         """Have a message examined; fires with the verdict, which may be that it could not be."""
-        return min(self._processes, key=_load).examine(mail)
+        return min(self._processes, key=_occupied).examine(mail)
 
     def gauges(self) -> dict[str, float]:
         """Give how many processes there are, how many of them check, and how many messages are with them."""
@@ -93,10 +95,6 @@ class CheckingProcesses:
 def _number(settings: Settings) -> int:
     """Give how many processes there are to be: on large hosts, half of the processors are for all else."""
     return settings.checks.processes or max(_FEWEST, (os.cpu_count() or 1) // 2)
-
-
-def _load(process: CheckingProcess) -> tuple[bool, bool, int]:
-    return not process.ready, not process.collects, process.load
 
 
 class _Waiting(NamedTuple):
@@ -131,9 +129,12 @@ class CheckingProcess:
         self._stopped: Deferred[None] | None = None
 
     @property
-    def collects(self) -> bool:
-        """Whether it is to be given a message in this turn of the reactor; another one beside it costs less."""
-        return 0 < len(self._handing) < _TOGETHER
+    def occupied(self) -> tuple[bool, bool, int]:
+        """How little it suits for the next message, to be compared.
+
+        One that is given a message in this turn of the reactor comes first: another one beside it costs less.
+        """
+        return not self.ready, not 0 < len(self._handing) < _TOGETHER, len(self._waiting)
 
     @property
     def load(self) -> int:
@@ -197,10 +198,10 @@ class CheckingProcess:
         if isinstance(said, Ready):
             self._begin(said)
             return
-        for answer in said:
-            waiting = self._waiting.pop(answer.ticket, None)
+        for ticket, packed in said:
+            waiting = self._waiting.pop(ticket, None)
             if waiting:
-                waiting.verdict.callback(verdict_of(answer) or self._failed(waiting.mail))
+                waiting.verdict.callback(verdict_of(packed) or self._failed(waiting.mail))
 
     def _begin(self, answer: Ready) -> None:
         assert self._companion

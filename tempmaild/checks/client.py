@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal
 
 from tempmaild.checks.dns import LookupFailed, NoSuchName
+from tempmaild.checks.kept import MOST_KEPT, Kept
 from tempmaild.checks.waiting import side_by_side
 from tempmaild.core.client_name import literal_address, looks_like_host
 from tempmaild.core.verdict import Finding, Refusal, Report
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from ipaddress import IPv4Address, IPv6Address
 
     from tempmaild.checks.dns import Resolver
+    from tempmaild.checks.kept import Asking
     from tempmaild.checks.mail import Examined
     from tempmaild.core.verdict import State
 
@@ -33,20 +35,33 @@ class Client:
     """Looks up a client's names."""
 
     def __init__(self, resolver: Resolver) -> None:
-        self._resolver = resolver
+        self._kept: Kept[Report] = Kept(resolver, MOST_KEPT)
 
     async def examine(self, examined: Examined) -> Report:
         """Tell whether the names are those of a host."""
         mail = examined.mail
         if mail.relayed or not mail.client:
             return Report()
-        address = _address(mail.client)
-        iprev, helo = await side_by_side(self._iprev(address), self._helo(mail.helo, address))
-        states = {_STATES.get(finding.result, "fine") for finding in (iprev, helo)}
+        names = mail.client, mail.helo
+        return await self._kept.outcome(names, lambda asking: _Names(asking).report(*names))
+
+
+class _Names:
+    """What DNS says of one client's names."""
+
+    def __init__(self, resolver: Asking) -> None:
+        self._resolver = resolver
+
+    async def report(self, client: str, helo: str) -> Report:
+        """Judge the names."""
+        address = _address(client)
+        findings = await side_by_side(self._iprev(address), self._helo(helo, address))
+        iprev = findings[0]
+        states = {_STATES.get(finding.result, "fine") for finding in findings}
         if "bad" in states:
             refusal = _BAD_HELO if _STATES.get(iprev.result) != "bad" else _NO_NAME
-            return Report("bad", (iprev, helo), refusal=refusal)
-        return Report("failed" if "failed" in states else "fine", (iprev, helo))
+            return Report("bad", tuple(findings), refusal=refusal)
+        return Report("failed" if "failed" in states else "fine", tuple(findings))
 
     async def _iprev(self, address: IpAddress) -> Finding:
         """Make the check of RFC 8601 §3."""

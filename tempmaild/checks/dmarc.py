@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple, get_args
 from msgspec.structs import replace
 
 from tempmaild.checks.dns import LookupFailed, NoSuchName
+from tempmaild.checks.kept import MOST_KEPT, Kept
 from tempmaild.checks.waiting import within
 from tempmaild.core.address import normalise_domain
 from tempmaild.core.dmarc_record import Policy, applicable_record, organizational_domain, parse_records, walk
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from publicsuffixlist import PublicSuffixList
 
     from tempmaild.checks.dns import Resolver
+    from tempmaild.checks.kept import Asking
     from tempmaild.checks.mail import Examined, Mail
     from tempmaild.core.dmarc_record import Found, Record
 
@@ -96,9 +98,9 @@ class Dmarc:
     """
 
     def __init__(self, resolver: Resolver, suffixes: PublicSuffixList, seconds: float) -> None:
-        self._resolver = resolver
         self._suffixes = suffixes
         self._seconds = max(seconds - _MARGIN, seconds / 2)
+        self._kept: Kept[Outcome] = Kept(resolver, MOST_KEPT)
 
     async def examine(self, examined: Examined) -> Report:
         """Evaluate each author domain; more than one, or more than one From field, never passes."""
@@ -116,9 +118,22 @@ class Dmarc:
         return _report(_with_arc(outcomes[0], examined))
 
     async def _outcomes(self, author: Author, identifiers: Identifiers) -> list[Outcome]:
-        return [await self._evaluate(domain, identifiers) for domain in author.domains]
+        return [await self._outcome(domain, identifiers) for domain in author.domains]
 
-    async def _evaluate(self, author: str, identifiers: Identifiers) -> Outcome:
+    async def _outcome(self, author: str, identifiers: Identifiers) -> Outcome:
+        of_whom = author, identifiers
+        return await self._kept.outcome(of_whom, lambda asking: _Evaluation(asking, self._suffixes).outcome(*of_whom))
+
+
+class _Evaluation:
+    """The evaluation of one author domain."""
+
+    def __init__(self, resolver: Asking, suffixes: PublicSuffixList) -> None:
+        self._resolver = resolver
+        self._suffixes = suffixes
+
+    async def outcome(self, author: str, identifiers: Identifiers) -> Outcome:
+        """Evaluate it."""
         try:
             found = await self._found_for(author, identifiers)
             applicable = applicable_record(author, found)

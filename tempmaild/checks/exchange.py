@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from operator import attrgetter
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
@@ -24,50 +24,40 @@ class Ready(Struct, frozen=True):
     problems: tuple[str, ...] = ()
 
 
-class Task(NamedTuple):
-    """A message that is to be checked. Tasks are handed over as a list, and so are answers.
+Task = tuple[int, bytes, tuple[Any, ...]]
+"""A message that is to be checked: a ticket, by which its submitter knows it, its rules, and the rest of its `Mail`.
 
-    Attributes:
-        ticket: what its submitter knows it by.
-        rules: packed, as they are long and nearly always the same.
-        others: all other fields of `Mail`, in their order.
-    """
-
-    ticket: int
-    rules: bytes
-    others: tuple[Any, ...]
-
-
-class Answer(NamedTuple):
-    """What is to be done with it: a packed verdict; None when the checks could not be made at all."""
-
-    ticket: int
-    verdict: bytes | None
+The rules are packed, as they are long and nearly always the same. Tasks are handed over as a list, and so are
+answers; both are plain tuples, as pickling calls Python for each value of a class.
+"""
+Answer = tuple[int, bytes | None]
+"""A ticket, and what is to be done: a packed verdict; None when the checks could not be made at all."""
 
 
 def task(ticket: int, mail: Mail) -> Task:
     """Make a task of a message."""
-    return Task(ticket, _pack(mail.checking), _others(mail))
+    return ticket, _pack(mail.checking), _others(mail)
 
 
 def mail_of(task: Task) -> Mail:
     """Give the message of a task, with its rules."""
-    return Mail(**dict(zip(_OTHERS, task.others, strict=True)), checking=_unpack(task.rules))
+    _, rules, others = task
+    return Mail(*(*others[:_CHECKING], _unpack(rules), *others[_CHECKING:]))
 
 
 def answer(ticket: int, verdict: Verdict | None) -> Answer:
     """Make an answer of a verdict."""
     # Pickling it would call Python for each of its many small values.
-    return Answer(ticket, None if verdict is None else _encode(verdict))
+    return ticket, None if verdict is None else _encode(verdict)
 
 
-def verdict_of(answer: Answer) -> Verdict | None:
+def verdict_of(packed: bytes | None) -> Verdict | None:
     """Give the verdict of an answer."""
-    return None if answer.verdict is None else _decode(answer.verdict)
+    return None if packed is None else _decode(packed)
 
 
-_OTHERS: Final = tuple(name for name in Mail.__struct_fields__ if name != "checking")
-_others: Final = attrgetter(*_OTHERS)
+_others: Final = attrgetter(*(name for name in Mail.__struct_fields__ if name != "checking"))
+_CHECKING: Final = Mail.__struct_fields__.index("checking")
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(Verdict).decode
 

@@ -16,8 +16,8 @@ from tempmaild.core.summary import encode
 from tempmaild.core.verdict import Refusal, Report, Verdict
 
 if TYPE_CHECKING:
-    from asyncio import Future, Task
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from asyncio import Future, Task, TimerHandle
+    from collections.abc import Awaitable, Iterable, Mapping, Sequence
 
     from tempmaild.checks.mail import Mail
     from tempmaild.core.checking import Action, Failing, Rule
@@ -56,21 +56,21 @@ class _Examination:
 
     Attributes:
         reports: what checks have said, by their names.
-        tasks: the checks that have begun, and have to wait for something.
+        waiting: the checks that have begun, and have to wait for something; each with what ends it when it is late.
         until: by the clock of the event loop; no check may take longer.
     """
 
     def __init__(self, mail: Mail, until: float) -> None:
         self.reports: dict[str, Report] = {}
         self.examined = Examined(mail, self.reports)
-        self.tasks: dict[str, Task[Report]] = {}
+        self.waiting: dict[str, tuple[Task[Report], TimerHandle]] = {}
         self.until = until
 
     async def end(self, names: Iterable[str]) -> None:
         """Wait for these checks, if they have begun."""
-        for name in names:
-            if name in self.tasks:
-                self.reports[name] = await self.tasks[name]
+        for name in self.waiting.keys() & names:
+            task, _ = self.waiting[name]
+            self.reports[name] = await task
 
 
 class Pipeline:
@@ -116,14 +116,17 @@ class Pipeline:
         """Begin a check, if it is wanted, for as long as it may take."""
         if not rule_of(examination.examined.mail.checking, name).enabled:
             return
-        report = begun(self._report(name, examination.examined))
+        check, seconds = self._checks[name]
+        try:
+            report = begun(check.examine(examination.examined), lambda rest: self._report(name, rest))
+        except Exception as error:
+            report = self._failed(name, error)
         if isinstance(report, Report):
             examination.reports[name] = report
             return
-        examination.tasks[name] = report
         loop = asyncio.get_running_loop()
-        timer = loop.call_at(min(loop.time() + self._checks[name].seconds, examination.until), report.cancel)
-        report.add_done_callback(lambda _: timer.cancel())
+        timer = loop.call_at(min(loop.time() + seconds, examination.until), report.cancel)
+        examination.waiting[name] = report, timer
 
     async def _verdict(self, examination: _Examination) -> Verdict:
         examined = examination.examined
@@ -140,38 +143,49 @@ class Pipeline:
                 self._begin(_DEPENDENT, examination)
             await examination.end(self._names)
         finally:
-            for task in examination.tasks.values():
+            for task, timer in examination.waiting.values():
                 task.cancel()
+                timer.cancel()
         reports = examination.reports
         return {name: reports[name] for name in self._names if name in reports}
 
-    async def _report(self, name: str, examined: Examined) -> Report:
+    async def _report(self, name: str, examining: Awaitable[Report]) -> Report:
         try:
-            return await self._checks[name].check.examine(examined)
+            return await examining
         except asyncio.CancelledError:  # its time is over
             self._log.warning("check-timed-out", check=name)
-        except Exception as error:  # a defect of ours, or of a library, must not let mail through unchecked
-            self._log.failure("check-failed", error, check=name)
+            return Report("failed")
+        except Exception as error:
+            return self._failed(name, error)
+
+    def _failed(self, name: str, error: Exception) -> Report:
+        """Take down a defect of ours, or of a library, which must not let mail through unchecked."""
+        self._log.failure("check-failed", error, check=name)
         return Report("failed")
 
 
 def decide(mail: Mail, reports: Mapping[str, Report], host: str) -> Verdict:
     """Put together what the checks say of a message, by the rules of its recipients' domain."""
-    steps = [_step(name, report, rule_of(mail.checking, name)) for name, report in reports.items()]
+    steps = [
+        _step(name, report, rule_of(mail.checking, name))
+        for name, report in reports.items()
+        if report.state != "fine" or report.keywords  # which nothing follows from otherwise
+    ]
     sternest = max(steps, key=lambda step: _STERNNESS.index(step.action), default=_NO_STEP)
     later = next((step for step in steps if step.later), None)
-    findings = tuple(finding for report in reports.values() for finding in report.findings)
+    findings = tuple([finding for report in reports.values() for finding in report.findings])
     if sternest.action == "refuse":
         return Verdict("refuse", sternest.name, sternest.refusal, findings)
     if later:
         return Verdict("later", later.name, _LATER, findings)
+    fields = [line for report in reports.values() for line in report.fields]
     quarantined = sternest.action == "junk"
     keywords = [keyword for step in steps for keyword in step.keywords]
     return Verdict(
         disposition="junk" if quarantined else "accept",
         decided_by=sternest.name if sternest.action != "accept" else "",
         findings=findings,
-        fields=b"".join([field(host, findings, utf8=mail.utf8), *_fields(reports)]),
+        fields=b"".join([field(host, findings, utf8=mail.utf8), *fields]),
         keywords=tuple(dict.fromkeys([*keywords, "$Junk"] if quarantined else keywords)),
         content=_changed(mail.content, [removal for step in steps for removal in step.removals], host),
     )
@@ -240,10 +254,6 @@ def _unscannable(rule: Rule) -> Action:
     if isinstance(rule, AttachmentsRule):
         return rule.encrypted
     return rule.action
-
-
-def _fields(reports: Mapping[str, Report]) -> Iterator[bytes]:
-    return (line for report in reports.values() for line in report.fields)
 
 
 def _changed(content: bytes, removals: Sequence[Removal], host: str) -> bytes | None:

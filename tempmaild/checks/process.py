@@ -103,12 +103,12 @@ class _Checker:
             verdicts = self._pipeline.begin(map(mail_of, tasks))
         except Exception as error:  # a defect: nobody takes any of them for checked
             self._log.failure("checking-failed", error)
-            for task in tasks:
-                self._say(answer(task.ticket, None))
+            for ticket, *_ in tasks:
+                self._say(answer(ticket, None))
             return
-        for task, verdict in zip(tasks, verdicts, strict=True):
+        for (ticket, *_), verdict in zip(tasks, verdicts, strict=True):
             self._verdicts.add(verdict)
-            verdict.add_done_callback(partial(self._answer, task.ticket))
+            verdict.add_done_callback(partial(self._answer, ticket))
 
     def _answer(self, ticket: int, verdict: Future[Verdict]) -> None:
         self._verdicts.discard(verdict)

@@ -5,7 +5,7 @@ runs in a greenlet that waits for our resolver. The grammar and the macros are o
 are loose and take quadratic time; nothing of pyspf's own DNS is used, and every check has a query of its own.
 
 Of the same answers of DNS comes the same outcome for a client and a domain, unless macros ask for more. So it is kept
-for the client's next message, for as long as the resolver keeps every one of these answers.
+for the client's next message.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import re
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
-from weakref import ref
 
 import idna
 import spf
 
 from tempmaild.checks.dns import LookupFailed, NoSuchName
+from tempmaild.checks.kept import MOST_KEPT, Asking, Kept
 from tempmaild.checks.waiting import run_waiting, wait_for, within
 from tempmaild.core.received_spf import printable, received_spf
 from tempmaild.core.spf_record import LONGEST_NAME, Malformed, expand_explanation, expand_name, mechanism, tidy
@@ -27,7 +27,6 @@ from tempmaild.core.verdict import Finding, Refusal, Report
 
 if TYPE_CHECKING:
     from tempmaild.checks.dns import Resolver
-    from tempmaild.checks.dns_cache import Known
     from tempmaild.checks.mail import Examined, Mail
     from tempmaild.core.dns_message import Value
 
@@ -44,8 +43,6 @@ _LABELS: Final = re.compile(r"[^.]{1,63}(?:\.[^.]{1,63})*")
 _ADDRESS_BITS: Final = {"A": 32, "AAAA": 128}
 
 _UNKNOWN: Final = Refusal("5.7.24", "The SPF record of the sender's domain could not be looked up")  # RFC 7372 §3.2
-_MOST_KEPT: Final = 4096
-"""Outcomes that are kept, about 500 octets each."""
 _COMMENTS: Final = {
     "pass": "domain of {identity} designates {client} as permitted sender",
     "fail": "domain of {identity} does not designate {client} as permitted sender",
@@ -89,21 +86,6 @@ class Outcome(NamedTuple):
     explanation: str = ""
 
 
-class _Answer(NamedTuple):
-    """What DNS has said, as long as the resolver keeps it."""
-
-    name: str
-    kind: str
-    known: ref[Known]
-
-
-class _Kept(NamedTuple):
-    """What came of a record that has no macros: of the same answers it comes again, for this client and domain."""
-
-    outcome: Outcome
-    answers: tuple[_Answer, ...]
-
-
 _NO_DOMAIN: Final = Outcome("none", problem="this is no domain name")
 
 
@@ -122,7 +104,7 @@ class Spf:
         self._resolver = resolver
         self._host = host
         self._seconds = max(seconds - _MARGIN, seconds / 2)
-        self._kept: dict[tuple[str, str], _Kept] = {}
+        self._kept: Kept[Outcome] = Kept(resolver, MOST_KEPT)
 
     async def examine(self, examined: Examined) -> Report:
         """Check a message."""
@@ -147,27 +129,16 @@ class Spf:
                 continue
             query = _Query(self._resolver, mail, identity, self._host)
             outcomes.append(query.outcome())
-            if query.answers is not None:
-                self._keep((mail.client, identity.domain), _Kept(outcomes[-1], tuple(query.answers)))
+            self._kept.keep((mail.client, identity.domain), outcomes[-1], query.asking)
 
     def _recall(self, mail: Mail, identities: list[Identity], outcomes: list[Outcome]) -> bool:
         """Give outcomes that would be the same again, and tell whether these are all."""
         for identity in identities:
-            kept = self._kept.get((mail.client, identity.domain))
-            if kept is None or not all(self._holds(answer) for answer in kept.answers):
+            outcome = self._kept.recall((mail.client, identity.domain))
+            if outcome is None:
                 return False
-            outcomes.append(kept.outcome)
+            outcomes.append(outcome)
         return True
-
-    def _holds(self, answer: _Answer) -> bool:
-        known = self._resolver.known(answer.name, answer.kind)
-        return known is not None and known is answer.known()
-
-    def _keep(self, key: tuple[str, str], kept: _Kept) -> None:
-        self._kept.pop(key, None)
-        self._kept[key] = kept
-        if len(self._kept) > _MOST_KEPT:
-            del self._kept[next(iter(self._kept))]
 
 
 def _identities(mail: Mail) -> list[Identity]:
@@ -255,9 +226,7 @@ class _Query(spf.query):  # type: ignore[misc] # pyspf has no types
         self.__dict__.update(_of_client(mail.client))
         self.l = identity.local_part
         self.o = self.d = identity.domain
-        self._resolver = resolver
-        # What the outcome depends on beside client and domain; None when there is more than that.
-        self.answers: list[_Answer] | None = []
+        self.asking = Asking(resolver)
 
     def outcome(self) -> Outcome:
         """Evaluate the record of the domain."""
@@ -286,25 +255,16 @@ class _Query(spf.query):  # type: ignore[misc] # pyspf has no types
         # A name that cannot be in DNS has no data (RFC 7208 §4.8, RFC 8616 §4), and nobody is asked for it.
         if name.isascii() and len(name) <= LONGEST_NAME and _LABELS.fullmatch(name):
             try:
-                values = wait_for(self._resolver.lookup(name, qtype))
+                values = wait_for(self.asking.lookup(name, qtype))
             except NoSuchName:
                 pass
             except LookupFailed as error:
-                self.answers = None
                 raise spf.TempError(f"{qtype} {name}: {error}") from error
-            self._note(name, qtype)
             if not values and not ignore_void:
                 self.void_lookups += 1
                 if self.void_lookups > spf.MAX_VOID_LOOKUPS:
                     raise spf.PermError("too many lookups without an answer", name)
         return list(values)
-
-    def _note(self, name: str, kind: str) -> None:
-        known = self._resolver.known(name, kind)
-        if known is None:
-            self.answers = None
-        elif self.answers is not None:
-            self.answers.append(_Answer(name, kind, ref(known)))
 
     def dns_txt(self, domainname: str, rr: str = "TXT", ignore_void: bool = False) -> list[bytes]:
         """Ask for texts, each joined from its strings."""
@@ -362,7 +322,7 @@ class _Query(spf.query):  # type: ignore[misc] # pyspf has no types
         return _Explanation(spec, self.d)
 
     def _macro(self, letter: str) -> str:
-        self.answers = None
+        self.asking.depend_on_more()
         if letter == "p":
             self.getp()
         value: str = getattr(self, letter)

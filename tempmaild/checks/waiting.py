@@ -13,7 +13,7 @@ import asyncio
 from asyncio import CancelledError, Task
 from collections.abc import Coroutine
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 from greenlet import getcurrent, greenlet
 
@@ -23,37 +23,43 @@ if TYPE_CHECKING:
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
+_Running = Coroutine[Any, Any, _T]
 
 
-def begun(awaited: Coroutine[Any, Any, _T]) -> _T | Task[_T]:
+def begun(awaited: _Running[_T], around: Callable[[_Running[_T]], _Running[_T]] | None = None) -> _T | Task[_T]:
     """Run a coroutine at once as far as it comes, and give its result; if it has to wait, a task with the rest of it.
 
     As there is no task yet until it waits for the first time, it cannot use `asyncio.timeout` before; `within` does
     instead. What it raises before is raised here.
+
+    Args:
+        around: what is to be run instead if it has to wait, made of the rest.
     """
     try:
         first = awaited.send(None)
     except StopIteration as end:
         result: _T = end.value
         return result
-    return asyncio.get_running_loop().create_task(_Rest(awaited, first))
+    rest = _Rest(awaited, first)
+    return begun(around(rest)) if around else asyncio.get_running_loop().create_task(rest)
 
 
-def eager(awaited: Coroutine[Any, Any, _T]) -> Future[_T]:
+def eager(awaited: _Running[_T]) -> Future[_T]:
     """Run a coroutine as `begun` does, and give something that can be awaited in any case, as Python 3.12 has it."""
-    ended: Future[_T] = asyncio.get_running_loop().create_future()
     try:
         result = begun(awaited)
     except Exception as error:
-        ended.set_exception(error)
-        return ended
+        failed: Future[_T] = asyncio.get_running_loop().create_future()
+        failed.set_exception(error)
+        return failed
     if isinstance(result, Task):
         return result
+    ended: Future[_T] = asyncio.get_running_loop().create_future()
     ended.set_result(result)
     return ended
 
 
-async def side_by_side(*several: Coroutine[Any, Any, _T]) -> list[_T]:
+async def side_by_side(*several: _Running[_T]) -> list[_T]:
     """Give the results of coroutines that wait at the same time; the first exception among them is raised."""
     if len(several) == 1:
         return [await several[0]]
@@ -65,18 +71,15 @@ async def side_by_side(*several: Coroutine[Any, Any, _T]) -> list[_T]:
             task.cancel()
 
 
-async def within(seconds: float, awaited: Coroutine[Any, Any, _T]) -> _T:
+async def within(seconds: float, awaited: _Running[_T]) -> _T:
     """Give the result of a coroutine.
 
     Raises:
         TimeoutError: it has waited for longer than this, and was cancelled.
     """
-    try:
-        first = awaited.send(None)
-    except StopIteration as end:
-        result: _T = end.value
-        return result
-    task = asyncio.create_task(_Rest(awaited, first))
+    task = begun(awaited)
+    if not isinstance(task, Task):
+        return task
     try:
         await asyncio.wait([task], timeout=seconds)
     finally:
@@ -90,11 +93,11 @@ async def within(seconds: float, awaited: Coroutine[Any, Any, _T]) -> _T:
 class _Rest(Coroutine[Any, Any, _T]):
     """The rest of a coroutine that has begun, and waits for something."""
 
-    def __init__(self, begun: Coroutine[Any, Any, _T], waited_for: object) -> None:
+    def __init__(self, begun: _Running[_T], waited_for: object) -> None:
         self._begun = begun
         self._waited_for = [waited_for]
 
-    def send(self, value: object) -> Any:
+    def send(self, value: object = None) -> Any:
         """Tell whoever runs it what it waits for, and go on from there the next time."""
         return self._waited_for.pop() if self._waited_for else self._begun.send(value)
 
@@ -109,9 +112,9 @@ class _Rest(Coroutine[Any, Any, _T]):
 
     def __await__(self) -> Generator[Any, Any, _T]:
         """Run it within another, as a coroutine has to be able to."""
-        while self._waited_for:
-            yield self._waited_for.pop()
-        return (yield from self._begun.__await__())
+        return cast("Generator[Any, Any, _T]", self)
+
+    __next__ = send  # which is what goes on then
 
 
 async def run_waiting(function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
@@ -141,7 +144,7 @@ async def run_waiting(function: Callable[_P, _T], *args: _P.args, **kwargs: _P.k
     return result
 
 
-def wait_for(awaited: Coroutine[Any, Any, _T]) -> _T:
+def wait_for(awaited: _Running[_T]) -> _T:
     """Give the result of a coroutine, from within a function that `run_waiting` runs; its exceptions are raised here.
 
     Raises:

@@ -263,7 +263,7 @@ class Clamav(Section):
         None, description='Where clamd listens: "" for none, unix:/run/clamav/clamd.ctl, HOST:PORT or [IPV6]:PORT.'
     )
     connections: Count = Field(
-        5,
+        10,
         ge=1,
         le=1000,
         description="Connections of each checking process to clamd, and so messages that it scans at once; more than "

@@ -138,6 +138,9 @@ def test_only_so_many_names_are_looked_at(dns: DnsServer, resolver: Resolver) ->
 class Nowhere:
     """DNS without a single name."""
 
+    def known(self, name: str, kind: str) -> None:
+        """Give what is in a cache: there is none."""
+
     async def lookup(self, name: str, kind: str) -> tuple[Any, ...]:  # noqa: ARG002
         raise NoSuchName(name)
 

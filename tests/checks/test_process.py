@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from tempmaild.checks import process
-from tempmaild.checks.exchange import Answer, task
+from tempmaild.checks.exchange import task
 from tempmaild.checks.mail import Mail
 from tempmaild.checks.pipeline import Pipeline
 from tempmaild.core.checking import Checking
@@ -52,7 +52,7 @@ def test_a_defect_leaves_messages_unchecked_and_is_told(caplog: pytest.LogCaptur
     checker = process._Checker(_Defect({}, "mx.box.test", 1, get_log("checks")), source, sink, get_log("checks"))
     with asyncio.Runner(loop_factory=process.event_loop) as runner:
         runner.run(checker.work())
-    assert Frames().feed(os.read(answers, 4096)) == [[Answer(1, None), Answer(2, None)]]
+    assert Frames().feed(os.read(answers, 4096)) == [[(1, None), (2, None)]]
     assert "checking-failed" in caplog.text
     for descriptor in (source, sink, answers):
         os.close(descriptor)

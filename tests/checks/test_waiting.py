@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tempmaild.checks.waiting import eager, run_waiting, side_by_side, wait_for, within
+from tempmaild.checks.waiting import begun, eager, run_waiting, side_by_side, wait_for, within
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
 VARIABLE: ContextVar[str] = ContextVar("VARIABLE", default="")
 
@@ -93,6 +93,40 @@ class TestEager:
 
         asyncio.run(main())
         assert steps == ["unwinds", "and may wait"]
+
+    def test_another_runs_what_waits(self) -> None:
+        steps: list[str] = []
+
+        async def slow() -> int:
+            try:
+                return await given(1) + await asyncio.sleep(1000, 1)
+            finally:
+                steps.append("unwinds")
+                await asyncio.sleep(0)
+                steps.append("and may wait")
+
+        async def caught(waiting: Coroutine[Any, Any, int]) -> int:
+            try:
+                return await waiting + 1
+            except (KeyError, asyncio.CancelledError):
+                return -1
+
+        async def main(turns: int) -> None:
+            assert begun(at_once(5), caught) == 5
+            for coroutine, result in ((given(5), 6), (refused(), -1)):
+                waiting = begun(coroutine, caught)
+                assert isinstance(waiting, asyncio.Task)
+                assert await waiting == result
+            late = begun(slow(), caught)
+            assert isinstance(late, asyncio.Task)
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            late.cancel()
+            assert await late == -1
+
+        for turns in range(4):
+            asyncio.run(main(turns))
+        assert steps == ["unwinds", "and may wait"] * 4
 
 
 class TestSideBySide:
