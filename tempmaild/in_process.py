@@ -89,14 +89,16 @@ class WriterProcess:
     def _hand_over(self) -> None:
         waiting, self._waiting = self._waiting, {}
         if waiting and self._process is not None:
-            self._process.send(Submission(int(self._clock()), list(waiting), list(waiting.values())))
+            submission = Submission(int(self._clock()), list(waiting), list(waiting.values()))
+            self._process.send(tuple(submission))
 
     def committed(self, committed: Committed) -> None:
         """Tell those whose changes are on the disk."""
         # A client that is answered may speak at once with another, or with itself elsewhere.
-        self._note(committed.touched)
-        self._tickets.answer(committed.answers)
-        self._touched(committed.touched)
+        answers, touched = committed
+        self._note(touched)
+        self._tickets.answer(answers)
+        self._touched(touched)
 
     def ended(self, reason: object) -> None:
         """Fail what will not be answered; nobody was told that it is stored."""

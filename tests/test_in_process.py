@@ -42,7 +42,7 @@ def test_what_has_happened_is_noted_before_anybody_is_answered(
     change: Any = "change"
     writer.submit(change).addCallback(lambda result: steps.append(("answered", result)))
     reactor.advance(0)
-    ((ticket,),) = [submission.tickets for submission in companions[0].given]
+    ((_, (ticket,), _),) = companions[0].given
     companions[0].say(Committed([(ticket, "done")], {7}))
     assert steps == [("noted", {7}), ("answered", "done"), ("told", {7})]
     steps.clear()

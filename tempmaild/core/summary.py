@@ -1,9 +1,10 @@
 """What is kept of a message beside its content, so that a listing needs neither the content nor MIME parsing."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 from msgspec.structs import replace
 
 from tempmaild.core.content import part_filename
@@ -33,8 +34,20 @@ class Summary(Struct, frozen=True, array_like=True, gc=False):
     """What was found out about the message when it arrived."""
 
 
+class _Outline(Struct, array_like=True, gc=False):
+    """A summary of which only what moves with the parts is read, and the rest left as it is stored."""
+
+    envelope: Raw
+    structure: Part
+    preview: Raw
+    attachments: bool
+    references: Raw
+    findings: Raw
+
+
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Summary)
+_outline_decoder = msgspec.msgpack.Decoder(_Outline)
 
 
 def summarise(raw: bytes, findings: tuple[Finding, ...] = (), parsed: tuple[Part, Envelope] | None = None) -> Summary:
@@ -55,17 +68,35 @@ def summarise(raw: bytes, findings: tuple[Finding, ...] = (), parsed: tuple[Part
     )
 
 
-def summarise_traced(raw: bytes, sent: Summary) -> Summary:
-    """The summary of a message that has got our trace fields in front, from that of the message as it was sent.
+class Kept(NamedTuple):
+    """A summary as it is stored (`encode`), and the one thing of it that its entry says as well."""
+
+    data: bytes
+    attachments: bool
+
+
+def keep(raw: bytes, findings: tuple[Finding, ...] = ()) -> Kept:
+    """Give what is stored of a message, as `summarise` makes it."""
+    summary = summarise(raw, findings)
+    return Kept(encode(summary), summary.attachments)
+
+
+def keep_traced(raw: bytes, sent: bytes) -> Kept:
+    """Give what is stored of a message that has got our trace fields in front.
 
     No summary tells anything of trace fields: they only move the parts. They could take a long header beyond the
     limits of `mime.parse`, and so everything is worked out anew where the headers may be that long.
+
+    Args:
+        sent: what is stored of the message as it was sent.
     """
-    structure = sent.structure
+    outline = _outline_decoder.decode(sent)
+    structure = outline.structure
     trace = len(raw) - structure.end
     if len(raw) > MAX_FIELD_SIZE and trace + _header_octets(structure) > MAX_FIELD_SIZE:
-        return summarise(raw, sent.findings)
-    return replace(sent, structure=replace(_moved(structure, trace), header=0))
+        return keep(raw, decode(sent).findings)
+    outline.structure = replace(_moved(structure, trace), header=0)
+    return Kept(_encoder.encode(outline), outline.attachments)
 
 
 def _header_octets(part: Part) -> int:

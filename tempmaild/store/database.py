@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 import sys
@@ -14,6 +13,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import msgspec
 import psycopg
 from peewee import Database, PeeweeException, PostgresqlDatabase, SqliteDatabase
 from psycopg.conninfo import conninfo_to_dict
@@ -199,7 +199,7 @@ class SqliteHandle(Handle):
 
     def listed(self, values: Collection[int] | Collection[str]) -> str:
         """Make the parameter of `among`."""
-        return json.dumps(list(values))
+        return msgspec.json.encode(list(values)).decode()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

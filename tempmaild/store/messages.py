@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import Struct, structs
 
-from tempmaild.core import summary as summaries
 from tempmaild.core.delivery import Recipient
 from tempmaild.core.flags import HAS_ATTACHMENT, NO_FLAGS, SEEN, FlagChange, Flags, to_text
 from tempmaild.core.mailbox import JUNK, Entry, NewMessage, Placement
 from tempmaild.core.sealing import ContentKey, new_content_key
+from tempmaild.core.summary import keep, keep_traced
 from tempmaild.core.verdict import Finding
 from tempmaild.errors import MailboxFull
 from tempmaild.store.codec import pack
@@ -20,7 +20,6 @@ from tempmaild.store.queries import ENTRY_COLUMNS, entry_of
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from tempmaild.core.summary import Summary
     from tempmaild.store.database import Handle
     from tempmaild.store.transaction import Counters, Transaction
 
@@ -75,31 +74,37 @@ def deliver_all(transaction: Transaction, deliveries: Sequence[Deliver]) -> list
     inboxes = [[opened.get(r.address, r.inbox_id) for r in delivery.recipients] for delivery in deliveries]
     targets = list(zip(deliveries, inboxes, strict=True))
     junk = _junk_folders(transaction, [inbox_id for delivery, ids in targets if delivery.junk for inbox_id in ids])
-    folders = transaction.counters([junk.get(i, i) if delivery.junk else i for delivery, ids in targets for i in ids])
+    places = [[junk.get(i, i) for i in ids] if delivery.junk else ids for delivery, ids in targets]
+    folders = transaction.counters([folder_id for ids in places for folder_id in ids])
     batch = _Batch(transaction)
     results: list[list[Recipient] | MailboxFull] = []
     overfull: dict[int, int] = {}
-    for delivery, ids in targets:
-        places = [junk.get(i, i) for i in ids] if delivery.junk else ids
-        placed = list(zip(delivery.recipients, places, strict=True))
-        reached = [(recipient, folder_id) for recipient, folder_id in placed if folder_id in folders]
+    for delivery, ids in zip(deliveries, places, strict=True):
+        missing: list[Recipient] = []
+        reached: list[tuple[Recipient, int, Counters]] = []
+        for recipient, folder_id in zip(delivery.recipients, ids, strict=True):
+            folder = folders.get(folder_id)
+            if folder is None:
+                missing.append(recipient)
+            else:
+                reached.append((recipient, folder_id, folder))
         # RCPT has looked already. In SMTP one of several recipients cannot be refused any more, so that a mailbox
         # that has become full since then gets one message too many rather than losing it.
-        if reached and all(_is_full(recipient, folders[folder_id]) for recipient, folder_id in reached):
+        if reached and all(_is_full(recipient, folder) for recipient, _, folder in reached):
             results.append(MailboxFull(reached[0][0].address))
             continue
-        results.append([recipient for recipient, folder_id in placed if folder_id not in folders])
+        results.append(missing)
         flags = batch.arrive(delivery) if reached else NO_FLAGS
-        for recipient, folder_id in reached:
+        for recipient, folder_id, folder in reached:
             batch.add(
                 delivery.content,
                 folder_id,
-                folders[folder_id],
+                folder,
                 public_key=recipient.public_key,
                 flags=flags,
                 expires_at=transaction.now + recipient.retention if recipient.retention else None,
             )
-            if recipient.replaces_oldest and 0 < recipient.messages < folders[folder_id].messages:
+            if recipient.replaces_oldest and 0 < recipient.messages < folder.messages:
                 overfull[folder_id] = recipient.messages
     batch.insert()
     for folder_id, most in overfull.items():
@@ -148,17 +153,14 @@ class _Batch:
 
     def arrive(self, delivery: Deliver) -> Flags:
         """Begin with a message that has arrived, and give the flags that it gets."""
-        content = delivery.content
-        if delivery.sent:
-            summary = summaries.summarise_traced(content, summaries.decode(delivery.sent))
-        else:
-            summary = summaries.summarise(content, delivery.findings)
-        self._begin(content, summary)
+        content, sent = delivery.content, delivery.sent
+        summary = keep_traced(content, sent) if sent else keep(content, delivery.findings)
+        self._begin(content, summary.data)
         return frozenset((*delivery.keywords, HAS_ATTACHMENT) if summary.attachments else delivery.keywords)
 
-    def _begin(self, content: bytes, summary: Summary) -> None:
+    def _begin(self, content: bytes, summary: bytes) -> None:
         self._content, self._stored = content, {}
-        self._packed = (*pack(content), summaries.encode(summary))
+        self._packed = (*pack(content), summary)
 
     def add(
         self,
@@ -177,7 +179,7 @@ class _Batch:
         at most twice, sealed and not.
         """
         if content is not self._content:
-            self._begin(content, summaries.summarise(content))
+            self._begin(content, keep(content).data)
         sealed = public_key is not None
         stored = self._stored.get(sealed)
         if stored is None:

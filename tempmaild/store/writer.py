@@ -54,8 +54,8 @@ _PIECE = 1 << 20
 """Octets read from the pipe at once."""
 
 
-class Submission(Struct, frozen=True):
-    """Changes that are handed over together.
+class Submission(NamedTuple):
+    """Changes that are handed over together, as a plain tuple: that is pickled and read in half the time.
 
     Attributes:
         now: what the clock said, in UTC epoch seconds.
@@ -80,8 +80,8 @@ class _Pending(NamedTuple):
     octets: int
 
 
-class Committed(Struct, frozen=True):
-    """What became of a group of changes.
+class Committed(NamedTuple):
+    """What became of a group of changes; it is handed over as a plain tuple, too.
 
     Attributes:
         answers: the ticket of each with its result or error.
@@ -226,10 +226,9 @@ class Writer:
             piece = os.read(self._source, _PIECE)
             if not piece:
                 return False
-            for submission in self._frames.feed(piece):
-                self._now = submission.now
-                octets = map(_octets, submission.changes)
-                waiting.extend(map(_Pending, submission.tickets, submission.changes, octets))
+            for now, tickets, changes in self._frames.feed(piece):
+                self._now = now
+                waiting.extend(map(_Pending, tickets, changes, map(_octets, changes)))
             patience = 0
         return True
 
@@ -291,7 +290,7 @@ class Writer:
             self._send(Committed([], touched))
 
     def _send(self, committed: Committed) -> None:
-        frame = memoryview(to_frame(committed))
+        frame = memoryview(to_frame(tuple(committed)))
         while frame:
             frame = frame[os.write(self._sink, frame) :]
 

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from tempmaild.core.envelope import Address
 from tempmaild.core.mime import MAX_FIELD_SIZE, MAX_HEADER_SIZE, parse
-from tempmaild.core.summary import Summary, decode, encode, summarise, summarise_traced
+from tempmaild.core.summary import Kept, Summary, decode, encode, keep, keep_traced, summarise
 from tempmaild.core.verdict import Finding
 from tests.needs import messages_of_python
 
@@ -29,7 +29,9 @@ def check(raw: bytes) -> Summary:
     check_offsets(raw, summary.structure)
     assert len(summary.preview) <= 200
     assert decode(encode(summary)) == summary
-    assert summarise_traced(TRACE + raw, replace(summary, findings=FINDINGS)) == summarise(TRACE + raw, FINDINGS)
+    traced = summarise(TRACE + raw, FINDINGS)
+    assert keep(TRACE + raw, FINDINGS) == Kept(encode(traced), traced.attachments)
+    assert keep_traced(TRACE + raw, encode(replace(summary, findings=FINDINGS))) == keep(TRACE + raw, FINDINGS)
     return summary
 
 

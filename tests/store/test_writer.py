@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import threading
+from itertools import starmap
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -175,7 +176,7 @@ class House:
         """Hand over changes together; their tickets."""
         tickets = [self._tickets + number for number in range(1, len(changes) + 1)]
         self._tickets += len(changes)
-        frame = memoryview(to_frame(Submission(NOW, tickets, list(changes))))
+        frame = memoryview(to_frame(tuple(Submission(NOW, tickets, list(changes)))))
         while frame:
             frame = frame[os.write(self.sink, frame) :]
         return tickets
@@ -183,7 +184,7 @@ class House:
     def hear(self) -> Committed:
         """Wait for what the writer says next."""
         while not self._heard:
-            self._heard += self._frames.feed(os.read(self.source, 65536))
+            self._heard += starmap(Committed, self._frames.feed(os.read(self.source, 65536)))
         return self._heard.pop(0)
 
     def answer(self) -> Committed:
