@@ -180,11 +180,15 @@ class Concealer:
     def __init__(self, addresses: Addresses, key: bytes) -> None:
         self._addresses = addresses
         self._hashed: Callable[[str], str] = lru_cache(maxsize=4096)(self._hash)
+        concealing: dict[Addresses, Callable[[str], str]] = {"shown": str, "hashed": self._hashed, "hidden": _hidden}
+        self._conceal = concealing[addresses]
         own_key = blake2b(key, person=_PURPOSE).digest()
         # A copy of what has the key in it is made in half the time.
         self._keyed = blake2b(key=own_key, digest_size=_HASH_OCTETS, person=_PURPOSE)
 
     def _hash(self, text: str) -> str:
+        if not text:
+            return ""
         digest = self._keyed.copy()
         digest.update(text.encode("utf-8", "replace"))
         return HASHED + digest.hexdigest()
@@ -228,10 +232,9 @@ class Concealer:
             reply=_codes(reply) if discreet and event.stage == "data" else reply,
         )
 
-    def _conceal(self, text: str) -> str:
-        if not text or self._addresses == "shown":
-            return text
-        return HIDDEN if self._addresses == "hidden" else self._hashed(text)
+
+def _hidden(text: str) -> str:
+    return HIDDEN if text else ""
 
 
 @lru_cache(maxsize=4096)

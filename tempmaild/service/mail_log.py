@@ -129,11 +129,16 @@ class MailLog:
     async def flush(self) -> None:
         """Put away what was noted since the last time.
 
+        What comes meanwhile fills the last portion up at most: a few rows touch nearly as many pages as many do, and
+        where much mail comes there is always something that has just come.
+
         Raises:
             StoreFailed: a portion could not be put away. It is lost, and counted; the others still wait.
         """
-        while self._waiting:
+        for _ in range(0, len(self._waiting), _TOGETHER):
             events, self._waiting = self._waiting[:_TOGETHER], self._waiting[_TOGETHER:]
+            if not events:
+                return  # another call has taken them meanwhile
             try:
                 await self._access.write(AddToMailLog(self._rows(events)))
             except BaseException:

@@ -164,7 +164,7 @@ def total(reports: Iterable[Report], name: str) -> float:
 
 def names_of(verdict: Verdict) -> list[str]:
     """Give what is counted of a verdict: "accept" or "refuse", "refuse/clamav", and "spf=pass" for each finding."""
-    names = [verdict.disposition, *(f"{finding.method}={finding.result}" for finding in verdict.findings)]
+    names = [verdict.disposition, *[f"{finding.method}={finding.result}" for finding in verdict.findings]]
     if verdict.decided_by:
         names.append(f"{verdict.disposition}/{verdict.decided_by}")
     return names

@@ -15,6 +15,7 @@ from tests.support import TestAppliance, run
 if TYPE_CHECKING:
     from tempmaild.core.mail_log import Entry
     from tempmaild.service.mail_log import MailLog
+    from tempmaild.store.mail_log import AddToMailLog
 
 _ACCEPTED = Outcome("accept", "", "250 2.0.0 Ok")
 _REFUSED = Outcome("refuse", "no-such-mailbox", "550 5.1.1 No")
@@ -128,6 +129,26 @@ class TestNoting:
             with pytest.raises(StoreFailed):
                 run(log.flush())
         assert counted(house, LOST) == 2
+        run(log.flush())
+        assert run(log.count()) == 3
+
+    def test_what_comes_meanwhile_waits_for_the_next_time(
+        self, house: TestAppliance, log: MailLog, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("tempmaild.service.mail_log._TOGETHER", 2)
+        for _ in range(3):
+            note(house)
+        portions: list[int] = []
+
+        async def write(change: AddToMailLog) -> None:
+            portions.append(len(change.rows))
+            note(house)
+            note(house)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(log._access, "write", write)
+            run(log.flush())
+        assert portions == [2, 2], "the last one is filled up"
         run(log.flush())
         assert run(log.count()) == 3
 
