@@ -432,14 +432,15 @@ class SmtpSession(Session):
             answers |= await self._deliver_to(recipients, treatment, transaction, content, message_id)
         # All are treated alike, but in LMTP. One of them may be gone meanwhile; the others have the message.
         answer = max(answers.values(), key=_is_good)
-        if _is_good(answer):
+        good = _is_good(answer)
+        if good:
             self._statistics.answered(transaction.data_ended)
         if self.rules.lmtp:
             too_large = replies.reply_to(MessageTooLarge())
             self._note_message(transaction, message_id, _outcome(too_large, reason_of(MessageTooLarge())), unfitting)
             for recipient in transaction.recipients:
                 self.say(answers[mailbox_of(recipient)] if takes(recipient, size) else too_large)
-        elif _is_good(answer):
+        elif good:
             self.say(answer)
         else:
             await self._refuse(answer)
@@ -453,24 +454,23 @@ class SmtpSession(Session):
         message_id: str,
     ) -> dict[tuple[str, int], bytes]:
         """Deliver to those who want a message treated like this; the answer for each mailbox."""
-        mailboxes = [mailbox_of(recipient) for recipient in recipients]
         try:
             verdict = await self._checks.examine(content, transaction.arrival, recipients, treatment)
             if verdict.refusal:
                 self._log_refusal(transaction, message_id, verdict.decided_by, text=verdict.refusal.text)
                 reply = replies.refusal(verdict.refusal, later=verdict.disposition == "later")
                 self._note_message(transaction, message_id, _outcome_of(verdict, reply), recipients)
-                return dict.fromkeys(mailboxes, reply)
+                return _same_for_all(recipients, reply)
             trace = self._trace(transaction, message_id, verdict.fields)
             changed = content if verdict.content is None else verdict.content
-            reached = {mailbox_of(r) for r in await self._deliveries.deliver(trace + changed, recipients, verdict)}
+            reached = await self._deliveries.deliver(trace + changed, recipients, verdict)
             if not reached:
                 raise NoSuchMailbox("all mailboxes were destroyed meanwhile")
         except TempmaildError as error:
             self._log_refusal(transaction, message_id, type(error).__name__, text=error)
             reply = self._reply_to(error)
             self._note_message(transaction, message_id, _outcome(reply, reason_of(error)), recipients)
-            return dict.fromkeys(mailboxes, reply)
+            return _same_for_all(recipients, reply)
         self._errors = 0
         self.log.info(
             "accepted",
@@ -483,13 +483,14 @@ class SmtpSession(Session):
             disposition=verdict.disposition,
         )
         accepted = f"250 2.0.0 Ok: stored as {message_id}\r\n".encode()
-        gone = replies.reply_to(NoSuchMailbox())
-        those = [recipient for recipient in recipients if mailbox_of(recipient) in reached]
-        self._note_message(transaction, message_id, _outcome_of(verdict, accepted), those)
-        if len(those) < len(recipients):
-            others = [recipient for recipient in recipients if recipient not in those]
+        self._note_message(transaction, message_id, _outcome_of(verdict, accepted), reached)
+        answers = _same_for_all(reached, accepted)
+        if len(reached) < len(recipients):
+            gone = replies.reply_to(NoSuchMailbox())
+            others = [recipient for recipient in recipients if mailbox_of(recipient) not in answers]
             self._note_message(transaction, message_id, _outcome(gone, reason_of(NoSuchMailbox())), others)
-        return {mailbox: accepted if mailbox in reached else gone for mailbox in mailboxes}
+            answers |= _same_for_all(others, gone)
+        return answers
 
     def _log_refusal(self, transaction: Transaction, message_id: str, reason: str, **fields: object) -> None:
         self.log.info(
@@ -569,6 +570,10 @@ def _outcome(reply: bytes, reason: str) -> Outcome:
 def _outcome_of(verdict: Verdict, reply: bytes) -> Outcome:
     """Say what became of a message that was examined."""
     return Outcome(verdict.disposition, verdict.decided_by, reply.decode("ascii").strip(), verdict.findings)
+
+
+def _same_for_all(recipients: Sequence[Recipient], answer: bytes) -> dict[tuple[str, int], bytes]:
+    return dict.fromkeys(map(mailbox_of, recipients), answer)
 
 
 def _is_good(answer: bytes) -> bool:
