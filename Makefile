@@ -19,6 +19,9 @@ PYTEST_WORKERS ?= $(shell expr $$(nproc) + 1)
 RFC7208_TESTS := $(VENV)/share/pyspf/rfc7208-tests.yml
 DKIM_TESTS := $(VENV)/share/dkimpy/test.message
 
+# Whoever sets it: each of the many processes that the tests start would compile everything anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run test lint fuzz bench translations pictures clean
 
 run: $(VENV)/.installed
