@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +32,7 @@ _SIGNATURES = (
 _CONFIG = Path(__file__).parents[1] / "config" / "clamd.conf"
 _READY = "Self checking every"
 """What clamd writes last before it takes connections."""
+_PAUSE = 0.01
 
 
 class ClamdServer:
@@ -62,31 +63,26 @@ class ClamdServer:
             "Foreground": "yes",
         }
         self._config = self.folder / "clamd.conf"
+        self._output = self.folder / "output"
         lines = [f"{name} {value}\n" for name, value in (documented | own | dict(options or {})).items()]
         self._config.write_text("".join(lines))
-        self._process: subprocess.Popen[str] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         self.start()
 
     def start(self) -> None:
         """Start it, and come back when it takes connections."""
-        self._process = process = subprocess.Popen(
-            [self._program, f"--config-file={self._config}"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-        )
-        assert process.stdout is not None
-        said = []
-        for line in process.stdout:
-            said.append(line)
-            if line.startswith(_READY):
-                break
-        else:
-            pytest.fail("clamd did not start: " + "".join(said))
-        # It would wait for somebody to read what it goes on to say.
-        threading.Thread(target=_drain, args=(process,), daemon=True).start()
+        # A pipe would wake somebody to read each line that it says, which takes time where this is measured.
+        with self._output.open("wb") as output:
+            self._process = subprocess.Popen(
+                [self._program, f"--config-file={self._config}"],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        while _READY not in (said := self._output.read_text(errors="replace")):
+            if self._process.poll() is not None:
+                pytest.fail(f"clamd did not start: {said}")
+            time.sleep(_PAUSE)
 
     @property
     def pid(self) -> int:
@@ -116,13 +112,6 @@ class ClamdServer:
     def _signal(self, number: int) -> None:
         assert self._process is not None
         os.kill(self._process.pid, number)
-
-
-def _drain(process: subprocess.Popen[str]) -> None:
-    assert process.stdout is not None
-    with process.stdout:
-        for _ in process.stdout:
-            pass
 
 
 @pytest.fixture(scope="session")
