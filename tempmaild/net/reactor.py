@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from select import EPOLLIN
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.epollreactor import EPollReactor
 from twisted.internet.main import installReactor
 from twisted.internet.protocol import connectionDone
 from twisted.python import log
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class ShortEPollReactor(EPollReactor):
@@ -19,12 +22,17 @@ class ShortEPollReactor(EPollReactor):
     set: Twisted's own timers would all stand still when the host's clock is set back.
     """
 
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._at_end: list[Callable[[], None]] = []
+
     def seconds(self) -> float:
         """Give the time that delayed calls go by, in seconds from any beginning."""
         return time.monotonic()
 
     def doPoll(self, timeout: float | None) -> None:  # noqa: N802 - the name that Twisted calls
         """Wait for events, and have them handled."""
+        self._end_turn()  # that of the timed calls
         selectables = self._selectables
         for descriptor, event in self._poller.poll(-1 if timeout is None else timeout, max(len(selectables), 1)):
             selectable = selectables.get(descriptor)
@@ -34,12 +42,27 @@ class ShortEPollReactor(EPollReactor):
                 self._read(selectable)
             else:
                 self._doReadOrWrite(selectable, descriptor, event)  # type: ignore[no-untyped-call]
+        self._end_turn()
+
+    def at_end_of_turn(self, call: Callable[[], None]) -> None:
+        """Have something called when all that happened at the same time is handled, before the next is waited for."""
+        self._at_end.append(call)
 
     def disconnect(self, selectable: Any) -> None:
         """Close a connection at once that has nothing more to write."""
         selectable.connectionLost(connectionDone)
 
     doIteration = doPoll  # noqa: N815 - the name that Twisted calls
+
+    def _end_turn(self) -> None:
+        if not self._at_end:
+            return
+        calls, self._at_end = self._at_end, []
+        for call in calls:
+            try:
+                call()
+            except Exception:  # a defect, which concerns nobody else
+                log.err()
 
     def _read(self, selectable: Any) -> None:
         try:
@@ -53,6 +76,6 @@ class ShortEPollReactor(EPollReactor):
 
 def install() -> ShortEPollReactor:
     """Make it the reactor of this process."""
-    reactor = ShortEPollReactor()  # type: ignore[no-untyped-call]
+    reactor = ShortEPollReactor()
     installReactor(reactor)
     return reactor

@@ -123,6 +123,27 @@ def test_answers_of_one_turn_are_one_write(monkeypatch: pytest.MonkeyPatch) -> N
     assert wire.writes == writes + 1
 
 
+def test_what_is_asked_at_the_same_time_is_answered_together() -> None:
+    wires = [connect(parrot), connect(parrot)]
+    for wire in wires:
+        wire.received()
+        wire.connection.dataReceived(b"a\r\n")
+        assert not wire.sent
+    for wire in wires:
+        wire.end_turn()
+        assert wire.sent == b"a\r\n"
+        assert not wire.socket.acknowledged, "the answer does it"
+
+
+def test_what_is_still_to_be_said_of_who_has_gone_is_said_to_nobody() -> None:
+    wire = connect(parrot)
+    wire.received()
+    wire.connection.dataReceived(b"a\r\n")
+    wire.lose()
+    wire.end_turn()
+    assert not wire.sent
+
+
 def test_who_sends_many_commands_lets_others_have_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each look at the clock finds 3 ms gone, and a turn has 10."""
     clock = count(0, 0.003)
@@ -130,10 +151,12 @@ def test_who_sends_many_commands_lets_others_have_their_turn(monkeypatch: pytest
     wire = connect(parrot)
     wire.received()
     wire.connection.dataReceived(b"a\r\n" * 100)
+    wire.end_turn()
     assert 0 < len(wire.sent) < 20 * 3
     # What comes before the next turn waits for it, and who sends much more is not read from.
     answered = len(wire.sent)
     wire.connection.dataReceived(b"b\r\n" * FULL)
+    wire.end_turn()
     assert len(wire.sent) == answered
     assert not wire.reads
     assert wire.received() == b"a\r\n" * 100 + b"b\r\n" * FULL
@@ -465,6 +488,7 @@ def test_a_client_that_half_closes_gets_what_only_then_stalls() -> None:
     wire.half_close()
     for _ in range(2):
         story.waiting.pop().callback(b"." * FULL * 2)
+        wire.turn()
     assert not story.waiting, "nothing more is done for a client that does not keep up"
     wire.take(FULL * 4 + 10)
     story.waiting.pop().callback(b"done")

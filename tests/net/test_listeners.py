@@ -114,7 +114,7 @@ def test_new_connections_have_the_new_service(reactor: Reactor) -> None:
 
 
 def test_it_is_told_where_is_listened_until_it_is_closed(tmp_path: Path) -> None:
-    reactor = ShortEPollReactor()  # type: ignore[no-untyped-call] # Twisted's
+    reactor = ShortEPollReactor()
     listeners = Listeners(reactor, get_log("test"))
     service = listener(parrot).service
     with socket.create_server(("127.0.0.1", 0)) as tcp, socket.socket(socket.AF_UNIX) as unix:

@@ -60,6 +60,10 @@ class _Interest:
 
     def __init__(self) -> None:
         self.reads = self.writes = False
+        self.at_end: list[Callable[[], None]] = []
+
+    def at_end_of_turn(self, call: Callable[[], None]) -> None:
+        self.at_end.append(call)
 
     def addReader(self, _: object) -> None:  # noqa: N802 - Twisted's name
         self.reads = True
@@ -171,10 +175,18 @@ class Wire(FileDescriptor):
     def turn(self) -> None:
         """Let the reactor turn until nothing can happen without the client."""
         self.clock.advance(0)
+        self.end_turn()
         while not self.closed and self._interest.writes and (self.capacity or not self.pending):
             if self.doWrite() is CONNECTION_DONE:
                 self.lose("closed")
             self.clock.advance(0)
+            self.end_turn()
+
+    def end_turn(self) -> None:
+        """Have what happened at the same time handled."""
+        calls, self._interest.at_end = self._interest.at_end, []
+        for call in calls:
+            call()
 
     def look_at_clock(self, seconds: float) -> None:
         """Let the clock be looked at when so much time will have passed."""

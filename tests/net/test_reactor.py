@@ -1,0 +1,73 @@
+"""The reactor's turns."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tempmaild.net.reactor import ShortEPollReactor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Pipe:
+    """Something to be read; it has `call` called at the end of the turn in which it is."""
+
+    def __init__(self, reactor: ShortEPollReactor, happened: list[str], name: str) -> None:
+        self._reactor = reactor
+        self._happened = happened
+        self._name = name
+        self._source, self.sink = os.pipe()
+        os.write(self.sink, b"x")
+        reactor.addReader(self)  # type: ignore[no-untyped-call]
+
+    def fileno(self) -> int:
+        return self._source
+
+    def doRead(self) -> None:  # noqa: N802 - Twisted's name
+        os.read(self._source, 1)
+        self._happened.append(f"{self._name} is read")
+        self._reactor.at_end_of_turn(self._end)
+
+    def close(self) -> None:
+        self._reactor.removeReader(self)  # type: ignore[no-untyped-call]
+        os.close(self._source)
+        os.close(self.sink)
+
+    def _end(self) -> None:
+        self._happened.append(f"the turn of {self._name} ends")
+        if self._name == "bad":
+            raise RuntimeError("a defect")
+
+
+@pytest.fixture
+def reactor() -> Iterator[ShortEPollReactor]:
+    reactor = ShortEPollReactor()
+    yield reactor
+    reactor.disconnectAll()
+
+
+def test_a_turn_ends_when_all_that_happened_is_handled(reactor: ShortEPollReactor) -> None:
+    happened: list[str] = []
+    pipes = [Pipe(reactor, happened, name) for name in ("one", "two")]
+    reactor.doPoll(1)
+    assert sorted(happened[:2]) == ["one is read", "two is read"]
+    assert sorted(happened[2:]) == ["the turn of one ends", "the turn of two ends"]
+    # Timed calls have a turn of their own.
+    reactor.at_end_of_turn(lambda: happened.append("the turn of a timed call ends"))
+    reactor.doPoll(0)
+    assert happened[4:] == ["the turn of a timed call ends"]
+    for pipe in pipes:
+        pipe.close()
+
+
+def test_a_defect_at_the_end_of_a_turn_concerns_nobody_else(reactor: ShortEPollReactor) -> None:
+    happened: list[str] = []
+    pipes = [Pipe(reactor, happened, name) for name in ("bad", "good")]
+    reactor.doPoll(1)
+    assert {"the turn of bad ends", "the turn of good ends"} <= set(happened)
+    for pipe in pipes:
+        pipe.close()
