@@ -7,7 +7,7 @@ import secrets
 import socket
 import time
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import count, repeat
 from typing import TYPE_CHECKING, Any
 
@@ -396,21 +396,24 @@ class Connection(Protocol):
         else:
             self._flush()
 
-    def _flush(self, flags: int = 0) -> None:
-        """Send what the session has said; `flags` are those of send(2)."""
+    def _flush(self) -> None:
+        data = self._said()
+        if data:
+            self._write(data)
+
+    def _said(self) -> bytes:
+        """Take what the session has said, as it is sent."""
         session = self._session
         if session is None or not session.output:
-            return
+            return b""
         data = b"".join(session.output)
         session.output.clear()
-        if not data:
-            return
-        if self._deflate is not None:
-            data = self._deflate.store(data) if session.unasked else self._deflate.pack(data)
-        self._write(data, flags)
+        if data and self._deflate is not None:
+            return self._deflate.store(data) if session.unasked else self._deflate.pack(data)
+        return data
 
-    def _write(self, data: bytes, flags: int) -> None:
-        """Write at once what the socket takes, and leave the rest to the transport.
+    def _write(self, data: bytes, flags: int = 0) -> None:
+        """Write at once what the socket takes, and leave the rest to the transport; `flags` are those of send(2).
 
         The transport by itself would ask the reactor first whether the socket is writable: two system calls and a
         turn of the reactor for each answer, when nearly every answer fits.
@@ -427,17 +430,23 @@ class Connection(Protocol):
         transport.write(data)
 
     def _finish(self) -> None:
-        """Close the connection when what was said is on its way."""
+        """Close the connection when what was said is on its way; that begins when answers are sent."""
         if self._finished:
             return
-        # The end follows at once, and goes with it in one packet.
-        self._flush(socket.MSG_MORE)
         self._finished = True
         self._since = time.monotonic()
-        self.transport.unregisterProducer()
+        self.transport.reactor.at_end_of_turn(partial(self._close, self._said()))
+
+    def _close(self, last_words: bytes) -> None:
+        transport = self.transport
+        if not transport.connected:
+            return  # it was lost meanwhile
+        if last_words:
+            # The end follows at once, and goes with them in one packet.
+            self._write(last_words, socket.MSG_MORE)
+        transport.unregisterProducer()
         if not (self._reading or self._at_end):
             self._read(True)
-        transport = self.transport
         if (self._input.data or self._deflate) and not self._tls and not self._at_end:
             transport.loseWriteConnection()
         elif self._tls or transport.dataBuffer or transport._tempDataBuffer:  # noqa: SLF001
