@@ -433,7 +433,7 @@ class Connection(Protocol):
         """Close the connection when what was said is on its way; that begins when answers are sent."""
         if self._finished:
             return
-        self._finished = True
+        self._finished = self._answered = True
         self._since = time.monotonic()
         self.transport.reactor.at_end_of_turn(partial(self._close, self._said()))
 
