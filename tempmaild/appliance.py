@@ -203,7 +203,7 @@ def open_appliance(
             partial(console_key, settings.admin_key_path),
         ),
         amounts=Amounts(access, AmountQueries(handle), counts, clock),
-        checks=Checks(settings, directory, block_rules, statistics, examiner),
+        checks=Checks(settings, directory, block_rules, examiner),
         deliveries=Deliveries(access, queries, directory, clock, room, settings.mailbox.operator),
         logins=Logins(access, queries, hub, clock, room, settings.smtp.max_message_bytes, unlocker),
         credentials=Credentials(access, queries, directory, unlocker, secrets.token_bytes),

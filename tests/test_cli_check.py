@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tempmaild.core.verdict import Finding, Verdict
-from tempmaild.service.statistics import names_of
 from tests import test_cli
 from tests.dns_server import SERVFAIL, DnsServer
 from tests.support import run
@@ -207,8 +206,8 @@ def test_statistics_tell_what_was_counted(tempmaild: House) -> None:
 
     def count(appliance: Appliance) -> None:
         for _ in range(2):
-            appliance.statistics.count(names_of(refused))
-        appliance.statistics.count(names_of(Verdict()))
+            appliance.statistics.treated(refused)
+        appliance.statistics.treated(Verdict())
         run(appliance.statistics.flush())
 
     tempmaild.with_appliance(count)

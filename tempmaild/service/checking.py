@@ -13,7 +13,6 @@ from tempmaild.core.authentication_results import without_forged
 from tempmaild.core.checking import Checking, override
 from tempmaild.core.verdict import UNCHECKED, Verdict
 from tempmaild.errors import SenderBlocked
-from tempmaild.service.statistics import names_of
 from tempmaild.settings import is_among
 
 if TYPE_CHECKING:
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from tempmaild.core.delivery import Recipient
     from tempmaild.service.block_rules import BlockRules
     from tempmaild.service.directory import Directory
-    from tempmaild.service.statistics import Statistics
     from tempmaild.settings import Settings
 
 
@@ -72,12 +70,10 @@ class Checks:
         settings: Settings,
         directory: Directory,
         block_rules: BlockRules,
-        statistics: Statistics,
         examiner: Examiner | None,
     ) -> None:
         self._directory = directory
         self._block_rules = block_rules
-        self._statistics = statistics
         self._examiner = examiner
         self.change(settings)
 
@@ -125,9 +121,7 @@ class Checks:
             verdict = await self._examiner.examine(self.mail(content, arrival, addresses, treatment))
         else:
             verdict = self._unchecked(content)
-        verdict = treated(verdict, treatment)
-        self._statistics.count(names_of(verdict))
-        return verdict
+        return treated(verdict, treatment)
 
     def mail(self, content: bytes, arrival: Arrival, recipients: tuple[str, ...], treatment: Treatment) -> Mail:
         """Give a message as the checks see it."""

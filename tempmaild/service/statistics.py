@@ -77,6 +77,16 @@ class Statistics:
         for name in names:  # `Counter.update` looks first whether it is given a mapping, which takes longer than this
             counts[name] += 1
 
+    def treated(self, verdict: Verdict) -> None:
+        """Count mail that was stored or refused as the checks say.
+
+        As "accept" or "refuse", "refuse/clamav" for what decided, and "spf=pass" for each finding.
+        """
+        names = [verdict.disposition, *[f"{finding.method}={finding.result}" for finding in verdict.findings]]
+        if verdict.decided_by:
+            names.append(f"{verdict.disposition}/{verdict.decided_by}")
+        self.count(names)
+
     def refused(self, error: TempmaildError, *, later: bool) -> None:
         """Count mail that was refused for an error: as "refuse" and "refuse/no-such-mailbox", or as "later"."""
         disposition = "later" if later else "refuse"
@@ -160,14 +170,6 @@ class Statistics:
 def total(reports: Iterable[Report], name: str) -> float:
     """Give what one gauge comes to over all processes that have it."""
     return sum(report.gauges.get(name, 0) for report in reports)
-
-
-def names_of(verdict: Verdict) -> list[str]:
-    """Give what is counted of a verdict: "accept" or "refuse", "refuse/clamav", and "spf=pass" for each finding."""
-    names = [verdict.disposition, *[f"{finding.method}={finding.result}" for finding in verdict.findings]]
-    if verdict.decided_by:
-        names.append(f"{verdict.disposition}/{verdict.decided_by}")
-    return names
 
 
 def latencies_of(counts: Mapping[str, int]) -> list[tuple[float, int]]:

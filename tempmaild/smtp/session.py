@@ -457,6 +457,7 @@ class SmtpSession(Session):
         try:
             verdict = await self._checks.examine(content, transaction.arrival, recipients, treatment)
             if verdict.refusal:
+                self._statistics.treated(verdict)
                 self._log_refusal(transaction, message_id, verdict.decided_by, text=verdict.refusal.text)
                 reply = replies.refusal(verdict.refusal, later=verdict.disposition == "later")
                 self._note_message(transaction, message_id, _outcome_of(verdict, reply), recipients)
@@ -472,6 +473,8 @@ class SmtpSession(Session):
             self._note_message(transaction, message_id, _outcome(reply, reason_of(error)), recipients)
             return _same_for_all(recipients, reply)
         self._errors = 0
+        # Not before: what could not be stored comes again.
+        self._statistics.treated(verdict)
         self.log.info(
             "accepted",
             session=self.id,

@@ -11,7 +11,8 @@ clone=$(realpath "$(dirname "$0")/../..")
 groups=$(mktemp -d)
 wheel=$(mktemp -d)
 clean_up() {
-    rmdir "$groups/tempmaild-fresh-host" 2>/dev/null || true
+    # systemd leaves its own groups in it.
+    find "$groups/tempmaild-fresh-host" -depth -type d -exec rmdir {} \; 2>/dev/null || true
     umount "$groups" 2>/dev/null || true
     rm -rf "$wheel"
     rmdir "$groups"
