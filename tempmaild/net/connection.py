@@ -267,16 +267,21 @@ class Connection(Protocol):
         """Run the conversation until it has to wait, or ends."""
         self._running = True
         try:
-            self._run_until_waiting(interruption)
-        except (StopIteration, Interruption):
-            self._finish()
+            try:
+                self._run_until_waiting(interruption)
+            except (StopIteration, Interruption):
+                self._finish()
         except Exception as error:
-            self._service.log.failure("session-failed", error, session=self._session and self._session.id)
-            self._finish()
+            self._fail(error)
         finally:
             self._running = False
             if self._finished:
                 self._end()
+
+    def _fail(self, error: Exception) -> None:
+        """End after a defect of ours."""
+        self._service.log.failure("session-failed", error, session=self._session and self._session.id)
+        self._finish()
 
     def _end(self) -> None:
         """End the conversation wherever it is; nothing is left of the session, such as the keys of a mailbox."""
@@ -392,9 +397,16 @@ class Connection(Protocol):
             return
         self._answered = True
         if self._deflate is None:
-            self.transport.reactor.at_end_of_turn(self._flush)
+            self.transport.reactor.at_end_of_turn(self._flush_last)
         else:
             self._flush()
+
+    def _flush_last(self) -> None:
+        try:
+            self._flush()
+        except Exception as error:
+            self._fail(error)
+            self._end()
 
     def _flush(self) -> None:
         data = self._said()
@@ -406,8 +418,8 @@ class Connection(Protocol):
         session = self._session
         if session is None or not session.output:
             return b""
-        data = b"".join(session.output)
-        session.output.clear()
+        output, session.output = session.output, []
+        data = b"".join(output)
         if data and self._deflate is not None:
             return self._deflate.store(data) if session.unasked else self._deflate.pack(data)
         return data
@@ -433,9 +445,11 @@ class Connection(Protocol):
         """Close the connection when what was said is on its way; that begins when answers are sent."""
         if self._finished:
             return
+        last_words = self._said()
         self._finished = self._answered = True
+        self._waits_for = None
         self._since = time.monotonic()
-        self.transport.reactor.at_end_of_turn(partial(self._close, self._said()))
+        self.transport.reactor.at_end_of_turn(partial(self._close, last_words))
 
     def _close(self, last_words: bytes) -> None:
         transport = self.transport

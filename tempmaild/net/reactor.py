@@ -30,9 +30,14 @@ class ShortEPollReactor(EPollReactor):
         """Give the time that delayed calls go by, in seconds from any beginning."""
         return time.monotonic()
 
+    def runUntilCurrent(self) -> None:  # noqa: N802 - the name that Twisted calls
+        """Call what is due; that is a turn of its own."""
+        super().runUntilCurrent()
+        # Before it is known how long the next events may be waited for: an answer over TLS is sent by a timed call.
+        self._end_turn()
+
     def doPoll(self, timeout: float | None) -> None:  # noqa: N802 - the name that Twisted calls
         """Wait for events, and have them handled."""
-        self._end_turn()  # that of the timed calls
         selectables = self._selectables
         for descriptor, event in self._poller.poll(-1 if timeout is None else timeout, max(len(selectables), 1)):
             selectable = selectables.get(descriptor)
@@ -55,14 +60,14 @@ class ShortEPollReactor(EPollReactor):
     doIteration = doPoll  # noqa: N815 - the name that Twisted calls
 
     def _end_turn(self) -> None:
-        if not self._at_end:
-            return
-        calls, self._at_end = self._at_end, []
-        for call in calls:
-            try:
-                call()
-            except Exception:  # a defect, which concerns nobody else
-                log.err()
+        # What one of them brings belongs to this turn, too: until the next one ends, much time may pass.
+        while self._at_end:
+            calls, self._at_end = self._at_end, []
+            for call in calls:
+                try:
+                    call()
+                except Exception:  # a defect, which concerns nobody else
+                    log.err()
 
     def _read(self, selectable: Any) -> None:
         try:

@@ -247,6 +247,22 @@ def test_a_defect_ends_the_session_and_is_logged(caplog: pytest.LogCaptureFixtur
     assert (record.levelname, record.message) == ("ERROR", "session-failed")
 
 
+@pytest.mark.parametrize("ends", [False, True])
+def test_a_defect_that_shows_when_answers_are_sent_ends_it_too(caplog: pytest.LogCaptureFixture, ends: bool) -> None:
+    async def story(session: Told) -> None:
+        no_octets: Any = "hello"
+        session.say(no_octets)
+        if not ends:
+            await Line(10, 60)
+
+    wire = connect(story)
+    wire.turn()
+    assert wire.closed == "closed"
+    assert not wire.sent
+    (record,) = caplog.records
+    assert (record.levelname, record.message) == ("ERROR", "session-failed")
+
+
 def test_a_session_can_be_woken() -> None:
     class Bell(Take[bool]):
         def take(self, source: Input) -> bool | None:  # noqa: ARG002
@@ -665,6 +681,17 @@ def test_an_answer_under_way_is_given_before_the_goodbye() -> None:
     assert wire.received() == b""
     story.waiting.pop().callback(b"done")
     assert wire.received() == b"a: done\r\nShuttingDown"
+
+
+def test_who_lingers_hears_no_goodbye(caplog: pytest.LogCaptureFixture) -> None:
+    factory = listener(parrot)
+    wire = Wire(factory)
+    wire.send(b"bye\r\nmore\r\n")
+    assert wire.half_closed
+    assert wire.open
+    factory.stop()
+    assert wire.received() == b""
+    assert not caplog.records
 
 
 def test_a_pause_ends_in_a_goodbye() -> None:

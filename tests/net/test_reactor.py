@@ -56,12 +56,31 @@ def test_a_turn_ends_when_all_that_happened_is_handled(reactor: ShortEPollReacto
     reactor.doPoll(1)
     assert sorted(happened[:2]) == ["one is read", "two is read"]
     assert sorted(happened[2:]) == ["the turn of one ends", "the turn of two ends"]
-    # Timed calls have a turn of their own.
-    reactor.at_end_of_turn(lambda: happened.append("the turn of a timed call ends"))
-    reactor.doPoll(0)
-    assert happened[4:] == ["the turn of a timed call ends"]
     for pipe in pipes:
         pipe.close()
+
+
+def test_timed_calls_have_a_turn_of_their_own(reactor: ShortEPollReactor) -> None:
+    """What its end brings is known before it is said how long events may be waited for."""
+    happened: list[str] = []
+
+    def end() -> None:
+        happened.append("the turn ends")
+        reactor.callLater(0, happened.append, "what it has brought")
+
+    reactor.callLater(0, reactor.at_end_of_turn, end)
+    reactor.runUntilCurrent()
+    assert happened == ["the turn ends"]
+    assert reactor.timeout() == 0
+    reactor.runUntilCurrent()
+    assert happened == ["the turn ends", "what it has brought"]
+
+
+def test_what_the_end_of_a_turn_brings_belongs_to_it(reactor: ShortEPollReactor) -> None:
+    happened: list[str] = []
+    reactor.at_end_of_turn(lambda: reactor.at_end_of_turn(lambda: happened.append("a second end")))
+    reactor.doPoll(0)
+    assert happened == ["a second end"]
 
 
 def test_a_defect_at_the_end_of_a_turn_concerns_nobody_else(reactor: ShortEPollReactor) -> None:
