@@ -397,11 +397,12 @@ class Connection(Protocol):
             return
         self._answered = True
         if self._deflate is None:
-            self.transport.reactor.at_end_of_turn(self._flush_last)
+            self.transport.reactor.at_end_of_turn(self._flush_at_end)
         else:
+            # Only now it is known whether what was said was asked for, which goes in another form.
             self._flush()
 
-    def _flush_last(self) -> None:
+    def _flush_at_end(self) -> None:
         try:
             self._flush()
         except Exception as error:

@@ -14,6 +14,9 @@ from twisted.python import log
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_MOST_EVENTS = 64
+"""Handled in one turn: the first client's answer waits for the last one's. What is left has the next turn."""
+
 
 class ShortEPollReactor(EPollReactor):
     """Calls a descriptor that can be read without setting a logging context first, which nothing here looks at.
@@ -39,7 +42,7 @@ class ShortEPollReactor(EPollReactor):
     def doPoll(self, timeout: float | None) -> None:  # noqa: N802 - the name that Twisted calls
         """Wait for events, and have them handled."""
         selectables = self._selectables
-        for descriptor, event in self._poller.poll(-1 if timeout is None else timeout, max(len(selectables), 1)):
+        for descriptor, event in self._poller.poll(-1 if timeout is None else timeout, _MOST_EVENTS):
             selectable = selectables.get(descriptor)
             if selectable is None:
                 continue

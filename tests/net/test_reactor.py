@@ -60,6 +60,17 @@ def test_a_turn_ends_when_all_that_happened_is_handled(reactor: ShortEPollReacto
         pipe.close()
 
 
+def test_a_turn_is_short_however_many_ask(reactor: ShortEPollReactor) -> None:
+    happened: list[str] = []
+    pipes = [Pipe(reactor, happened, str(number)) for number in range(100)]
+    reactor.doPoll(1)
+    assert happened[64:] == [f"the turn of {read.split()[0]} ends" for read in happened[:64]]
+    reactor.doPoll(1)
+    assert len(happened) == 200, "everybody had a turn"
+    for pipe in pipes:
+        pipe.close()
+
+
 def test_timed_calls_have_a_turn_of_their_own(reactor: ShortEPollReactor) -> None:
     """What its end brings is known before it is said how long events may be waited for."""
     happened: list[str] = []
