@@ -79,9 +79,9 @@ class ClamdServer:
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
-        while _READY not in (said := self._output.read_text(errors="replace")):
+        while not any(line.startswith(_READY) for line in self._said().splitlines()):
             if self._process.poll() is not None:
-                pytest.fail(f"clamd did not start: {said}")
+                pytest.fail(f"clamd did not start: {self._said()}")
             time.sleep(_PAUSE)
 
     @property
@@ -108,6 +108,9 @@ class ClamdServer:
         """Leave nothing behind."""
         self.kill()
         shutil.rmtree(self.folder)
+
+    def _said(self) -> str:
+        return self._output.read_text(errors="replace")
 
     def _signal(self, number: int) -> None:
         assert self._process is not None

@@ -69,14 +69,18 @@ def test_the_operator_bans_and_lifts_the_ban(daemon: RunningDaemon) -> None:
 
 
 def test_a_limit_counts_at_once(daemon: RunningDaemon) -> None:
+    codes: list[int] = []
+
     def mail() -> int:
         with smtplib.SMTP(HOST, daemon.ports.smtp, timeout=_PATIENCE) as client:
             client.ehlo()
-            return client.mail("a@sender.test")[0]
+            codes.append(client.mail("a@sender.test")[0])
+            return codes[-1]
 
     assert mail() == 250
     daemon.command("limit", "set", "messages", "--amount", "1")
     assert comes(lambda: mail() == 450)
+    assert set(codes[:-1]) == {250}
     daemon.command("limit", "remove", "messages")
     assert comes(lambda: mail() == 250)
 

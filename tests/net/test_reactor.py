@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Pipe:
-    """Something to be read; it has `call` called at the end of the turn in which it is."""
+    """Something to be read, once; it notes when it is, and when the turn of that ends."""
 
     def __init__(self, reactor: ShortEPollReactor, happened: list[str], name: str) -> None:
         self._reactor = reactor

@@ -184,9 +184,10 @@ class Wire(FileDescriptor):
 
     def end_turn(self) -> None:
         """Have what happened at the same time handled."""
-        calls, self._interest.at_end = self._interest.at_end, []
-        for call in calls:
-            call()
+        while self._interest.at_end:
+            calls, self._interest.at_end = self._interest.at_end, []
+            for call in calls:
+                call()
 
     def look_at_clock(self, seconds: float) -> None:
         """Let the clock be looked at when so much time will have passed."""
