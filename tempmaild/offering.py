@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 import resource
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from twisted.logger import LogLevel, formatEvent, globalLogBeginner
 
-from tempmaild import log
-from tempmaild.allocator import keep_freed_memory
+from tempmaild import log, memory
 from tempmaild.imap import server as imap
 from tempmaild.net.connection import Service
 from tempmaild.net.conversation import Memory
@@ -111,18 +109,13 @@ def prepare(settings: Settings) -> ShortEPollReactor:
     # Each connection is an open file: as many as the system allows.
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    keep_freed_memory()
+    memory.keep_freed()
     return install()
 
 
 def settle() -> None:
-    """Have what is there now stay to the end.
-
-    Were the garbage collector to look through it, all clients would wait.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_COLLECT_AFTER)
+    """Have what is there now stay to the end."""
+    memory.settle(_COLLECT_AFTER)
 
 
 def _log_of_twisted(event: LogEvent) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import selectors
 import signal
@@ -13,8 +12,7 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from tempmaild import log
-from tempmaild.allocator import keep_freed_memory
+from tempmaild import log, memory
 from tempmaild.checks.build import build
 from tempmaild.checks.exchange import Ready, answer, mail_of
 from tempmaild.frames import Frames, to_frame
@@ -32,7 +30,7 @@ if TYPE_CHECKING:
 _PIECE = 1 << 20
 """Octets read from the pipe at once."""
 _COLLECT_AFTER = 20_000
-"""Objects made."""
+"""Objects: each message leaves a thousand for a moment, and to look for rings among them is a tenth of the work."""
 _TOGETHER = 16
 """Messages that are begun at once: with the usual ones that takes 4 ms, in which no other message goes on."""
 TURNS = 8
@@ -160,11 +158,7 @@ async def _work(settings: Settings, source: int, sink: int) -> None:
     checks = build(settings, checks_log)
     problems = await checks.clamav.prepare() if checks.clamav else []
     watching = asyncio.create_task(checks.clamav.watch()) if checks.clamav else None
-    # What is there now stays to the end; the garbage collector need not look through it.
-    gc.collect()
-    gc.freeze()
-    # Each message leaves a thousand objects for a moment; to look for rings among them is a tenth of the work.
-    gc.set_threshold(_COLLECT_AFTER)
+    memory.settle(_COLLECT_AFTER)
     # Where the daemon was killed meanwhile, what comes next finds the end of the source.
     with suppress(BrokenPipeError):
         os.write(sink, to_frame(Ready(tuple(problems))))
@@ -182,7 +176,7 @@ def main() -> None:
     settings = _first(source)
     if settings is None:
         return
-    keep_freed_memory()
+    memory.keep_freed()
     log.configure(settings.log.level, settings.log.format)
     with asyncio.Runner(loop_factory=event_loop) as runner:
         runner.run(_work(settings, source, sink))

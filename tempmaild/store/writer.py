@@ -19,8 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec import Struct
 
-from tempmaild import log
-from tempmaild.allocator import keep_freed_memory
+from tempmaild import log, memory
 from tempmaild.errors import StoreFailed, TempmaildError
 from tempmaild.frames import Frames, to_frame
 from tempmaild.store.database import SCHEMAS
@@ -52,6 +51,8 @@ _ALWAYS_OCTETS = 256 << 10
 """Changes, and octets of messages, for which a flush to the disk apiece would cost more than a wait for others."""
 _PIECE = 1 << 20
 """Octets read from the pipe at once."""
+_COLLECT_AFTER = 20_000
+"""Objects: so many leave the changes of a large group."""
 
 
 class Submission(NamedTuple):
@@ -301,10 +302,11 @@ def main() -> None:
     # A terminal and systemd signal the whole group; the writer ends when the daemon closes the pipe, not before.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    keep_freed_memory()
+    memory.keep_freed()
     log.configure(configuration.log_level, configuration.log_format)
     db = open_database(configuration.url, Path(configuration.sqlite_path))
     vault = open_vault(configuration.host, Path(configuration.signing_key))
+    memory.settle(_COLLECT_AFTER)
     try:
         Writer(db, vault, sys.stdin.fileno(), sys.stdout.fileno(), configuration, log.get_log("writer")).work()
     except BrokenPipeError:
