@@ -33,7 +33,7 @@ _LABEL = "[a-z0-9_-]{1,63}"
 _DNS_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _LONGEST_NAME: Final = 253
 _MARGIN: Final = 0.25
-"""Seconds before the time limit at which we end, so that the result is "temperror" and not that nobody knows."""
+"""Seconds before the time limit at which we end, so that the finding names whom it is about."""
 _TOO_MANY: Final = Refusal("5.7.1", "The message has too many authors")
 
 
@@ -275,7 +275,8 @@ def find_identifiers(examined: Examined) -> Identifiers:
     return Identifiers(
         tuple(sorted(dict.fromkeys(filter(None, found)), key=lambda identifier: not identifier.passed)),
         _missing(mail, spf, dkim),
-        unknown=bool(dkim and dkim.state == "failed" and not dkim.findings),
+        # A signature whose key could not be looked up has its domain; a check that could not be made has none.
+        unknown=bool(dkim and dkim.state == "failed" and not any(finding.properties for finding in dkim.findings)),
     )
 
 

@@ -13,7 +13,7 @@ from tempmaild.core.authentication_results import field, without_forged
 from tempmaild.core.checking import AttachmentsRule, Checking, ClamavRule
 from tempmaild.core.removal import without_parts
 from tempmaild.core.summary import encode
-from tempmaild.core.verdict import Refusal, Report, Verdict
+from tempmaild.core.verdict import Finding, Refusal, Report, Verdict
 
 if TYPE_CHECKING:
     from asyncio import Future, Task, TimerHandle
@@ -30,11 +30,24 @@ _NEEDED: Final = ("spf", "dkim", "arc")
 """The check that needs what others have found out, and these."""
 _ASKING: Final = frozenset({"clamav", "spam"})
 """Checks that have other programs do most of the work."""
+_METHODS: Final = {
+    "spf": ("spf",),
+    "dkim": ("dkim",),
+    "arc": ("arc",),
+    "dmarc": ("dmarc",),
+    "client": ("iprev", "x-helo"),
+    "blocklists": ("x-dnsbl",),
+    "attachments": ("x-attachments",),
+    "clamav": ("x-clamav",),
+    "spam": ("x-spam",),
+}
+"""Those in Authentication-Results, by the check; the daemon, too, tells of checks, and does not import them all."""
 _OUR_FIELDS: Final = ("X-Spam-Score",)
 """Fields that checks of ours write, and that nobody else may."""
 _STERNNESS: Final = ("accept", "mark", "strip", "junk", "refuse")
 _LATER: Final = Refusal("5.7.0", "The message cannot be checked now; please try again")
 _REFUSED: Final = Refusal("5.7.1", "The message is not accepted here")
+_NOT_MADE: Final = "the check could not be made"
 
 
 class Check(Protocol):
@@ -154,14 +167,14 @@ class Pipeline:
             return await examining
         except asyncio.CancelledError:  # its time is over
             self._log.warning("check-timed-out", check=name)
-            return Report("failed")
+            return not_made(name)
         except Exception as error:
             return self._failed(name, error)
 
     def _failed(self, name: str, error: Exception) -> Report:
         """Take down a defect of ours, or of a library, which must not let mail through unchecked."""
         self._log.failure("check-failed", error, check=name)
-        return Report("failed")
+        return not_made(name)
 
 
 def decide(mail: Mail, reports: Mapping[str, Report], host: str) -> Verdict:
@@ -191,10 +204,17 @@ def decide(mail: Mail, reports: Mapping[str, Report], host: str) -> Verdict:
     )
 
 
+def not_made(name: str) -> Report:
+    """Give the report of a check that could not be made as a whole."""
+    # RFC 8601 §2.7 has "temperror" for that, but ARC has not: any error makes a chain fail (RFC 8617 §5.2.1).
+    result = "fail" if name == "arc" else "temperror"
+    return Report("failed", tuple(Finding(method, result, reason=_NOT_MADE) for method in _METHODS[name]))
+
+
 def failed(mail: Mail, names: Sequence[str], host: str) -> Verdict:
     """Decide about a message for which none of these checks could be made."""
-    wanted = [name for name in names if rule_of(mail.checking, name).enabled]
-    return decide(mail, dict.fromkeys(wanted, Report("failed")), host)
+    reports = {name: not_made(name) for name in names if rule_of(mail.checking, name).enabled}
+    return decide(mail, reports, host)
 
 
 def configured(settings: Settings) -> list[str]:

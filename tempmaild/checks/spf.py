@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tempmaild.core.dns_message import Value
 
 _MARGIN: Final = 0.25
-"""Seconds before the time limit at which we end, so that the result is "temperror" and not that nobody knows."""
+"""Seconds before the time limit at which we end, so that the finding names whom it is about."""
 _LONGEST_EXPLANATION: Final = 200
 _LONGEST_REFUSAL: Final = 400
 """Characters; with the codes it has to fit into a reply of 512 octets (RFC 5321 §4.5.3.1.5)."""

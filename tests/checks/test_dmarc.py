@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from publicsuffixlist import PublicSuffixList
 
 from tempmaild.checks.dmarc import Dmarc, find_author
 from tempmaild.checks.dns import Resolver
 from tempmaild.checks.mail import Examined, Mail
+from tempmaild.checks.pipeline import not_made
 from tempmaild.core.checking import Checking
 from tempmaild.core.verdict import Finding, Refusal, Report
 from tests.checks.dmarc_cases import ALIGNMENT, AUTHORS, AUTHORS_ZONES, POLICIES, THERE, WALKED, WALKS, records
@@ -252,14 +254,14 @@ class TestUnknown:
 
     def test_authentication(self, dns: DnsServer) -> None:
         dns.zones = records(example_com="p=reject")
-        unknown = Report("failed")
+        no_spf, no_dkim = not_made("spf"), not_made("dkim")
         messages = {
-            "of the author by SPF": examined(spf=unknown, sender="a@mail.example.com"),
-            "of somebody else by SPF": examined(spf=unknown),
+            "of the author by SPF": examined(spf=no_spf, sender="a@mail.example.com"),
+            "of somebody else by SPF": examined(spf=no_spf),
             "of the author by DKIM": examined(dkim=dkim(("temperror", "example.com"), ("fail", "example.com"))),
-            "of somebody else by DKIM": examined(dkim=dkim(("temperror", "example.net"))),
-            "of nobody knows whom by DKIM": examined(dkim=unknown),
-            "of the author by DKIM, but not by SPF": examined(dkim=unknown, spf=spf("pass"), sender="a@example.com"),
+            "of somebody else by DKIM": examined(dkim=replace(dkim(("temperror", "example.net")), state="failed")),
+            "of nobody knows whom by DKIM": examined(dkim=no_dkim),
+            "of the author by DKIM, but not by SPF": examined(dkim=no_dkim, spf=spf("pass"), sender="a@example.com"),
         }
         results = [report.findings[0].result for report in evaluate(dns, *messages.values())]
         assert dict(zip(messages, results, strict=True)) == {

@@ -8,7 +8,7 @@ import pytest
 from msgspec import structs
 
 from tempmaild.checks.mail import Examined, Mail
-from tempmaild.checks.pipeline import Check, Pipeline, Timed, decide, failed
+from tempmaild.checks.pipeline import Check, Pipeline, Timed, decide, failed, not_made
 from tempmaild.core.checking import Checking, override
 from tempmaild.core.summary import encode, summarise
 from tempmaild.core.verdict import Finding, Refusal, Removal, Report, Verdict
@@ -128,7 +128,7 @@ class TestReports:
         found = asyncio.run(
             pipeline({"spf": Says(PASS), "clamav": Hangs(), "dmarc": Hangs()}, **times).reports(mail())
         )
-        assert found == {"spf": PASS, "clamav": Report("failed"), "dmarc": Report("failed")}
+        assert found == {"spf": PASS, "clamav": not_made("clamav"), "dmarc": not_made("dmarc")}
         assert [record.message for record in caplog.records] == ["check-timed-out"] * 2
 
     def test_wait_for_each_as_long_as_it_may_take(self) -> None:
@@ -139,11 +139,11 @@ class TestReports:
 
         checks = {"spf": Timed(Hangs(), 0.01), "dkim": Timed(Late(PASS), 30.0), "arc": Timed(Hangs(), 0.1)}
         found = asyncio.run(Pipeline(checks, HOST, 30.0, get_log("checks")).reports(mail()))
-        assert found == {"spf": Report("failed"), "dkim": PASS, "arc": Report("failed")}
+        assert found == {"spf": not_made("spf"), "dkim": PASS, "arc": not_made("arc")}
 
     def test_of_a_check_with_a_defect_are_that_it_has_failed(self, caplog: pytest.LogCaptureFixture) -> None:
         caplog.set_level(logging.CRITICAL)
-        assert asyncio.run(pipeline({"clamav": Breaks()}).reports(mail())) == {"clamav": Report("failed")}
+        assert asyncio.run(pipeline({"clamav": Breaks()}).reports(mail())) == {"clamav": not_made("clamav")}
 
     def test_come_with_a_summary_where_it_is_stored_as_it_was_sent(self) -> None:
         forged = b"Authentication-Results: mx.box.test; spf=pass\r\n" + CONTENT
@@ -246,7 +246,38 @@ class TestAVerdict:
         assert decide(mail({"clamav": {"action": "junk"}}, content), {"clamav": report}, HOST).content is None
 
 
+class TestWhatCouldNotBeMade:
+    """RFC 8601 §2.7: who reads the header learns that nobody knows."""
+
+    def test_has_the_methods_of_each_check(self) -> None:
+        reports = {name: not_made(name) for name in Checking.__struct_fields__}
+        assert {report.state for report in reports.values()} == {"failed"}
+        told = {name: [f"{one.method}={one.result}" for one in report.findings] for name, report in reports.items()}
+        assert told == {
+            "spf": ["spf=temperror"],
+            "dkim": ["dkim=temperror"],
+            "arc": ["arc=fail"],  # RFC 8617 §5.2.1
+            "dmarc": ["dmarc=temperror"],
+            "client": ["iprev=temperror", "x-helo=temperror"],
+            "blocklists": ["x-dnsbl=temperror"],
+            "attachments": ["x-attachments=temperror"],
+            "clamav": ["x-clamav=temperror"],
+            "spam": ["x-spam=temperror"],
+        }
+
+    @pytest.mark.parametrize("check", [Hangs(), Breaks()])
+    def test_is_told_in_the_header(self, check: Check, caplog: pytest.LogCaptureFixture) -> None:
+        caplog.set_level(logging.CRITICAL)
+        checks: dict[str, Check] = {"spf": Says(PASS), "dkim": check}
+        (verdict,) = verdicts(pipeline(checks, each=0.01), mail())
+        told = b'spf=pass smtp.mailfrom=example.org;\r\n\tdkim=temperror reason="the check could not be made"\r\n'
+        assert verdict.fields == b"Authentication-Results: mx.box.test;\r\n\t" + told
+        assert (verdict.disposition, verdict.keywords) == ("accept", ("dkim-failed",))
+
+
 def test_nothing_could_be_checked() -> None:
     assert failed(mail(), ["spf", "clamav"], HOST).disposition == "later"
-    assert failed(mail(), ["spf", "dkim"], HOST).keywords == ("spf-failed", "dkim-failed")
+    verdict = failed(mail({"client": {"enabled": False}}), ["spf", "dkim", "client"], HOST)
+    assert verdict.keywords == ("spf-failed", "dkim-failed")
+    assert verdict.findings == (*not_made("spf").findings, *not_made("dkim").findings)
     assert failed(mail({"clamav": {"enabled": False}}), ["clamav"], HOST).disposition == "accept"

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tempmaild.appliance import open_appliance
+from tests.core.results_reader import read, told
 from tests.daemon import HOST, start_daemon
 from tests.dns_server import SILENT, DnsServer
 from tests.support import run
@@ -80,6 +81,12 @@ def stored(daemon: RunningDaemon, account: Account, folder: str = "INBOX") -> li
             (email.message_from_bytes(run(inbox.content(folder_id, entry.uid)) or b""), entry.flags)
             for entry in run(inbox.entries(run(inbox.folder(folder))))
         ]
+
+
+def results(message: Message) -> dict[str, str]:
+    """Give the result of each method, as Authentication-Results tells it."""
+    header = read(b"Authentication-Results: " + message["Authentication-Results"].encode())
+    return {result.method: result.result for result in told(header)}
 
 
 def checking(daemon: RunningDaemon) -> list[int]:
@@ -157,12 +164,14 @@ def test_a_process_that_hangs_is_ended(daemon: RunningDaemon) -> None:
     os.kill(process, signal.SIGSTOP)
     # Nothing of what fails is required here, so that the mail is taken; whose attachments nobody has seen is junk.
     assert send(daemon, account)[0] == 250
-    ((_, flags),) = stored(daemon, account, "Junk")
+    ((unchecked, flags),) = stored(daemon, account, "Junk")
     assert {"spf-failed", "attachments-failed", "$Junk"} <= flags
     assert "checks-hang" in daemon.log.read_text()
     assert send(daemon, account)[0] == 250
-    ((_, flags),) = stored(daemon, account)
+    ((checked, flags),) = stored(daemon, account)
     assert flags == set()
+    # Each method that has a result otherwise has one here, too (RFC 8601 §2.7, RFC 8617 §5.2.1).
+    assert results(unchecked) == dict.fromkeys(results(checked), "temperror") | {"arc": "fail"}
 
 
 def test_other_settings_hold_after_a_reload(daemon: RunningDaemon) -> None:
