@@ -53,7 +53,7 @@ _FOUND: Final[dict[tuple[str, str], Any]] = {
     ("dmarc", "temperror"): _l("Whether the domain of the author stands behind the message could not be found out."),
     ("dmarc", "permerror"): _l("The message has no single author, or the policy of the domain makes no sense."),
     ("arc", "pass"): _l("Those who have passed the message on vouch for what they found."),
-    ("arc", "fail"): _l("What forwarders of the message say does not hold together, or could not be verified."),
+    ("arc", "fail"): _l("What those say who have passed the message on does not hold together."),
     ("arc", "none"): _l("Nobody who has passed the message on says what was found."),
     ("iprev", "pass"): _l("The client's address has a name that leads back to it."),
     ("iprev", "fail"): _l("The client's address has a name that leads elsewhere."),

@@ -216,7 +216,8 @@ def in_words(finding: Finding) -> str:
         "x-helo": _("Name that the client gave"),
         "x-dnsbl": _("Block lists"),
         "x-spam": _("Spam filter"),
-        "x-virus": _("Virus scanner"),
+        "x-attachments": _("Attachments"),
+        "x-clamav": _("Virus scanner"),
     }.get(finding.method, finding.method)
     result = {
         "pass": _("good"),
@@ -225,6 +226,7 @@ def in_words(finding: Finding) -> str:
         "neutral": _("says nothing"),
         "none": _("nothing to check"),
         "policy": _("not accepted by policy"),
+        "unscannable": _("cannot be looked into"),
         "temperror": _("could not be checked at that time"),
         "permerror": _("cannot be checked, as it is wrong itself"),
     }.get(finding.result, finding.result)

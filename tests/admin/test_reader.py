@@ -203,6 +203,7 @@ class TestReading:
 def test_findings_in_words(console: Console) -> None:
     with console.app.test_request_context():
         assert reader.in_words(Finding("spf", "pass")) == "Sending host (SPF): good"
+        assert reader.in_words(Finding("x-clamav", "unscannable")) == "Virus scanner: cannot be looked into"
         assert reader.in_words(Finding("x-new", "odd")) == "x-new: odd"
         many = [Address(None, None, b"a%d" % number, b"b.test") for number in range(25)]
         assert reader.people(many).endswith("a19@b.test, and 5 more")
