@@ -118,8 +118,6 @@ def test_mail_whose_sender_forges_the_domain_is_junk(daemon: RunningDaemon) -> N
     ((message, flags),) = stored(daemon, account, "Junk")
     assert {"$Junk", "dmarc-fail", "spf-fail"} <= flags
     assert "dmarc=fail" in message["Authentication-Results"]
-    totals = json.loads(daemon.command("statistics", "--json"))
-    assert totals == {}
     assert daemon.stop() == 0
     totals = json.loads(daemon.command("statistics", "--json"))
     assert (totals["junk"], totals["junk/dmarc"], totals["spf=fail"]) == (1, 1, 1)
