@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left
 from operator import attrgetter
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
@@ -10,10 +9,10 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 import msgspec
 
 from tempmaild.core.flags import DELETED
+from tempmaild.core.folder_name import normalise_name, normalise_new_name
 from tempmaild.core.mailbox import FOLDER_SEPARATOR, INBOX, WHOLE_MAILBOX, Listing, NewMessage
 from tempmaild.errors import (
     CredentialRefused,
-    FolderExists,
     FolderRefused,
     MailboxFull,
     MailboxGone,
@@ -49,10 +48,6 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_LONGEST_FOLDER_NAME = 255
-_DEEPEST_FOLDER = 20
-_POSSIBLE_NAME = re.compile("[^\\0-\\x1f*%\\x7f-\\x9f\\u2028\\u2029\\ud800-\\udfff]*").fullmatch
-"""RFC 9051 §5.1 wants Net-Unicode without control characters and separators of lines and paragraphs."""
 _MANY = 2000
 """Entries of a folder from which on listing them, all or the changed ones, is not done between two other things."""
 
@@ -201,7 +196,7 @@ class Inbox:
         """
         await self.check_alive()
         try:
-            folder = await self._access.read(self._queries.folder, self.mailbox.id, _folder_name(name))
+            folder = await self._access.read(self._queries.folder, self.mailbox.id, normalise_name(name))
         except NoSuchFolder:
             await self._check_exists()
             raise
@@ -218,7 +213,7 @@ class Inbox:
         """
         await self._check_writable()
         try:
-            return await self._access.write(CreateFolder(self.mailbox.id, _new_folder_name(name), special_use))
+            return await self._access.write(CreateFolder(self.mailbox.id, normalise_new_name(name), special_use))
         except NoSuchMailbox:
             raise MailboxGone(self.mailbox.address) from None
 
@@ -230,7 +225,7 @@ class Inbox:
             FolderRefused: it is INBOX.
         """
         await self._check_writable()
-        if _folder_name(name) == INBOX:
+        if normalise_name(name) == INBOX:
             raise FolderRefused("INBOX cannot be deleted")
         await self._write(DeleteFolder(self.mailbox.id, name))
 
@@ -243,7 +238,7 @@ class Inbox:
             FolderRefused: no folder can have the new name.
         """
         await self._check_writable()
-        old, new = _folder_name(old), _new_folder_name(new)
+        old, new = normalise_name(old), normalise_new_name(new)
         if old != INBOX and new.startswith(old + FOLDER_SEPARATOR):
             raise FolderRefused("a folder cannot be put below itself")
         await self._write(RenameFolder(self.mailbox.id, old, new))
@@ -256,7 +251,7 @@ class Inbox:
         """
         await self._check_writable()
         try:
-            await self._write(Subscribe(self.mailbox.id, _folder_name(name), subscribed))
+            await self._write(Subscribe(self.mailbox.id, normalise_name(name), subscribed))
         except NoSuchFolder:
             if subscribed:
                 raise
@@ -682,26 +677,3 @@ def _examine(
 ) -> T | None:
     kept = queries.content(folder_id, uid, now)
     return None if kept is None else look(kept.content(opener))
-
-
-def _folder_name(name: str) -> str:
-    """INBOX is one folder however it is written (RFC 9051 §5.1)."""
-    if "\0" in name:
-        # No folder has it, and PostgreSQL has no way to ask for it.
-        raise NoSuchFolder(name)
-    return INBOX if name.isascii() and name.upper() == INBOX else name
-
-
-def _new_folder_name(name: str) -> str:
-    if not _POSSIBLE_NAME(name):
-        raise FolderRefused("the name has wildcards, control characters or line separators")
-    levels = name.split(FOLDER_SEPARATOR)
-    levels[0] = _folder_name(levels[0])
-    name = FOLDER_SEPARATOR.join(levels)
-    if name == INBOX:
-        raise FolderExists(INBOX)
-    if not all(levels) or len(levels) > _DEEPEST_FOLDER:
-        raise FolderRefused("a level of the hierarchy has no name, or there are too many")
-    if len(name.encode()) > _LONGEST_FOLDER_NAME:
-        raise FolderRefused("the name is too long")
-    return name
