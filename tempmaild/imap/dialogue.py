@@ -254,7 +254,7 @@ class Dialogue(Session):
     def close_view(self) -> None:
         """Leave the selected state, if this is it."""
         if self.view is not None:
-            self.inbox.watch(0, self.notice)
+            self.inbox.watcher.watch(0, self.notice)
             self.view = None
             self.state = State.AUTHENTICATED
 

@@ -155,7 +155,7 @@ class Notifying:
     def listen(self) -> None:
         """Hear what happens to all folders of which the client may have to be told."""
         inbox = self._session.inbox
-        inbox.watch_besides((inbox.mailbox.id, *self._folders) if self._groups else (), self._hear)
+        inbox.watcher.watch_besides((inbox.mailbox.id, *self._folders) if self._groups else (), self._hear)
 
     async def _look(self) -> None:
         folders = await self._session.inbox.folders()

@@ -36,18 +36,18 @@ async def _open(s: Dialogue, parser: Parser, *, read_only: bool) -> bytes:
         # RFC 9051 §6.3.2: what was selected is so no longer, even if this fails.
         s.close_view()
         s.say(b"* OK [CLOSED] The mailbox that was selected is left\r\n")
-    happened = s.inbox.happened()
+    happened = s.inbox.watcher.happened()
     folder = await s.inbox.folder(normal(name))
     if condstore:
         s.enable_condstore()
-    s.inbox.watch(folder.id, s.notice)
+    s.inbox.watcher.watch(folder.id, s.notice)
     read_only = read_only or s.inbox.read_only
     try:
         listing = await s.inbox.listing(folder)
         view = View(folder, listing, told_keywords=s.shared.keywords, read_only=read_only, enabled=s.enabled)
         s.open_view(view)
         # Since the folder was looked up and before it was watched, it may have been this one.
-        view.news = s.inbox.happened() != happened
+        view.news = s.inbox.watcher.happened() != happened
         s.claim_recent(view)
         s.say(view.opening())
         if b"IMAP4REV2" in s.enabled:
@@ -56,7 +56,7 @@ async def _open(s: Dialogue, parser: Parser, *, read_only: bool) -> bytes:
             await resync.catch_up(s, known)
     except BaseException:
         s.close_view()
-        s.inbox.watch(0, s.notice)
+        s.inbox.watcher.watch(0, s.notice)
         raise
     s.say(alert(s))
     return b"OK [READ-ONLY] Opened" if read_only else b"OK [READ-WRITE] Opened"

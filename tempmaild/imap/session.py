@@ -153,7 +153,7 @@ class ImapSession(Dialogue):
         self._expunges = False
         if self.logged_in:
             # The client may know of it from its other sessions.
-            self.inbox.hear()
+            self.inbox.watcher.hear()
         if line.endswith(b"}"):
             self.incoming = Incoming(self, line)
             parser = Parser(self.incoming.fragments)

@@ -26,14 +26,14 @@ from tempmaild.errors import (
     StoreFailed,
 )
 from tempmaild.service.content import normalised
+from tempmaild.service.watcher import Watcher
 from tempmaild.store.folders import CreateFolder, DeleteFolder, RenameFolder, Subscribe
 from tempmaild.store.lifetimes import ExtendMailbox, UseMailbox
 from tempmaild.store.messages import Append, ChangeFlags, Copy, ExpireRead, Move, Remove, Replace
 from tempmaild.store.metadata import SetMetadata
-from tempmaild.store.transaction import LIFETIMES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from tempmaild.core.flags import FlagChange, Flags
     from tempmaild.core.mailbox import Changes, Entry, Folder, Placement
@@ -70,6 +70,10 @@ class LastMessage:
     __slots__ = ("contents", "summaries")
 
     def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Keep nothing."""
         self.summaries: dict[tuple[int, int], Summary] = {}
         self.contents: dict[tuple[int, int], bytes] = {}
 
@@ -88,6 +92,7 @@ class Inbox:
         expires_at: as far as is known here; UTC epoch seconds. It may have been put off since.
         longest_message: octets that a message may have which is put into it.
         messages_end: whether messages may end before the mailbox does.
+        watcher: tells the session what happens in the mailbox.
     """
 
     def __init__(self, logins: Logins, unlocked: Unlocked, generation: int) -> None:
@@ -105,16 +110,12 @@ class Inbox:
         self._generation = generation
         self._use_noted = float("-inf")
         self._last = LastMessage()
-        self._watched: tuple[int, Callable[[], None]] | None = None
-        self._watched_besides: tuple[tuple[int, Callable[[], None]], ...] = ()
-        self._heard = -1
+        self.watcher = Watcher(logins.hub, self._last.forget)
         self._has_maildrop = False
 
     def close(self) -> None:
         """Forget the login: end watching, give the maildrop back. May be called more than once."""
-        self._end_watching()
-        if self._watched_besides:
-            self.watch_besides((), self.close)
+        self.watcher.end()
         if self._has_maildrop:
             self._logins.unlock_maildrop(self.mailbox.id)
             self._has_maildrop = False
@@ -568,47 +569,9 @@ class Inbox:
         entries = await self.entries(folder)
         return len(entries) - bisect_left(entries, first, key=attrgetter("uid"))
 
-    def watch(self, folder_id: int, notice: Callable[[], None]) -> None:
-        """Call `notice` after each commit that changes the folder, in place of what was watched before; 0 ends it."""
-
-        def forget_and_notice() -> None:
-            self.forget()
-            notice()
-
-        self._end_watching()
-        if folder_id:
-            self._logins.hub.watch(folder_id, forget_and_notice)
-            self._watched = (folder_id, forget_and_notice)
-
-    def watch_besides(self, ids: Iterable[int], notice: Callable[[], None]) -> None:
-        """Call `notice` after each commit that changes one of these folders, in place of those watched so before.
-
-        For the id of the mailbox it is called after folders were made, renamed, deleted, subscribed to or no longer,
-        and after something that is kept with the whole mailbox was changed, its end among it.
-        """
-        hub = self._logins.hub
-        for watched in self._watched_besides:
-            hub.unwatch(*watched)
-        self._watched_besides = tuple((watched_id, notice) for watched_id in ids)
-        for watched in self._watched_besides:
-            hub.watch(*watched)
-
-    def hear(self) -> None:
-        """Give notice now of what has happened in the folders that are watched, if that is still on its way."""
-        happened = self.happened()
-        if happened == self._heard:
-            return
-        self._heard = happened
-        watched = (self._watched,) if self._watched else ()
-        self._logins.hub.hear((LIFETIMES, *(watched_id for watched_id, _ in (*watched, *self._watched_besides))))
-
-    def happened(self) -> int:
-        """Give a number that grows with all that happens in any folder of anybody."""
-        return self._logins.shared.happened()
-
     def forget(self) -> None:
         """Keep nothing in memory that can be read again, while the session is idle."""
-        self._last = LastMessage()
+        self._last.forget()
 
     def lock_maildrop(self) -> None:
         """Take the maildrop for this session alone, until `close` (RFC 1939 §3).
@@ -619,11 +582,6 @@ class Inbox:
         if not self._logins.lock_maildrop(self.mailbox.id):
             raise MaildropLocked(self.mailbox.address)
         self._has_maildrop = True
-
-    def _end_watching(self) -> None:
-        if self._watched:
-            self._logins.hub.unwatch(*self._watched)
-            self._watched = None
 
     async def _write(self, change: Change[T]) -> T:
         try:

@@ -325,42 +325,25 @@ class TestWatch:
         self, house: TestAppliance, inbox: Inbox, folder: Folder, account: Account
     ) -> None:
         notices: list[str] = []
-        inbox.watch(folder.id, lambda: notices.append("INBOX"))
+        inbox.watcher.watch(folder.id, lambda: notices.append("INBOX"))
         house.deliver(account.address)
         assert notices == ["INBOX"]
         house.deliver(house.create().address)
         assert notices == ["INBOX"]
         junk = run(inbox.folder("Junk"))
-        inbox.watch(junk.id, lambda: notices.append("Junk"))
+        inbox.watcher.watch(junk.id, lambda: notices.append("Junk"))
         run(inbox.move(folder.id, [1], "Junk"))
         assert notices == ["INBOX", "Junk"]
         run(house.mailboxes.destroy(account.mailbox))
         assert notices == ["INBOX", "Junk", "Junk"]
 
-    @pytest.mark.parametrize("how", ["close", "watch nothing"])
-    def test_ends(self, house: TestAppliance, inbox: Inbox, folder: Folder, account: Account, how: str) -> None:
+    def test_ends_with_the_login(self, house: TestAppliance, inbox: Inbox, folder: Folder, account: Account) -> None:
         notices: list[str] = []
-        inbox.watch(folder.id, lambda: notices.append("heard"))
-        if how == "close":
-            inbox.close()
-            inbox.close()
-        else:
-            inbox.watch(0, lambda: None)
+        inbox.watcher.watch(folder.id, lambda: notices.append("heard"))
+        inbox.close()
+        inbox.close()
         house.deliver(account.address)
         assert notices == []
-
-    def test_anywhere(self, house: TestAppliance, inbox: Inbox, folder: Folder) -> None:
-        notices: list[str] = []
-
-        def once() -> None:
-            notices.append("once")
-            inbox.watch(0, once)
-
-        inbox.watch(folder.id, once)
-        house.appliance.hub.publish(None)
-        house.appliance.hub.publish(None)
-        house.appliance.hub.publish({folder.id})
-        assert notices == ["once"]
 
 
 class TestMaildrop:

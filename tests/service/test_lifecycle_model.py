@@ -281,7 +281,7 @@ class Machine(RuleBasedStateMachine):
         folder = self.attempt(session, session.inbox.folder(name))
         if folder is not None:
             session.selected[name] = folder
-            session.inbox.watch(folder.id, session.notice)
+            session.inbox.watcher.watch(folder.id, session.notice)
 
     @precondition(lambda self: self.sessions)
     @rule(which=_SOMETHING, name=_FOLDERS)
