@@ -166,11 +166,7 @@ class Inbox:
         """
         if not await self.is_owners():
             raise CredentialRefused("only the owner's secret may do this")
-        try:
-            change = ExtendMailbox(self.mailbox.id, until, bounded=True, actor=OWNER)
-            self.expires_at = await self._access.write(change)
-        except NoSuchMailbox:
-            raise MailboxGone(self.mailbox.address) from None
+        self.expires_at = await self._write(ExtendMailbox(self.mailbox.id, until, bounded=True, actor=OWNER))
         return self.expires_at
 
     async def is_owners(self) -> bool:
@@ -213,10 +209,7 @@ class Inbox:
             TooManyFolders: the mailbox may have no more.
         """
         await self._check_writable()
-        try:
-            return await self._access.write(CreateFolder(self.mailbox.id, normalise_new_name(name), special_use))
-        except NoSuchMailbox:
-            raise MailboxGone(self.mailbox.address) from None
+        return await self._write(CreateFolder(self.mailbox.id, normalise_new_name(name), special_use))
 
     async def delete_folder(self, name: str) -> None:
         """Delete a folder with its messages.
@@ -313,11 +306,7 @@ class Inbox:
         if any(value is not None and len(value) > LARGEST_METADATA for value in values.values()):
             raise MetadataTooLarge(f"more than {LARGEST_METADATA} octets")
         mailbox = self.mailbox
-        change = SetMetadata(mailbox.id, folder_id, tuple(values.items()), mailbox.public_key, special_use)
-        try:
-            await self._write(change)
-        except NoSuchMailbox:
-            raise MailboxGone(mailbox.address) from None
+        await self._write(SetMetadata(mailbox.id, folder_id, tuple(values.items()), mailbox.public_key, special_use))
 
     # Messages of a folder
 
@@ -586,6 +575,8 @@ class Inbox:
     async def _write(self, change: Change[T]) -> T:
         try:
             return await self._access.write(change)
+        except NoSuchMailbox:
+            raise MailboxGone(self.mailbox.address) from None
         except NoSuchFolder:
             await self._check_exists()
             raise
