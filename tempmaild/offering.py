@@ -17,7 +17,7 @@ from tempmaild.net.reactor import install
 from tempmaild.net.tls import Certificate
 from tempmaild.pop3 import server as pop3
 from tempmaild.smtp import server as smtp
-from tempmaild.smtp.session import Services
+from tempmaild.smtp.dialogue import Services
 
 if TYPE_CHECKING:
     from twisted.logger import LogEvent

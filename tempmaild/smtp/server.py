@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tempmaild.smtp.session import Rules, Services, SmtpSession
+from tempmaild.smtp.dialogue import Rules
+from tempmaild.smtp.session import SmtpSession
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from tempmaild.log import Log
     from tempmaild.net.conversation import Memory, Peer
     from tempmaild.settings import Settings
+    from tempmaild.smtp.dialogue import Services
 
 TURNED_AWAY = b"421 4.7.0 Too many connections; please try again later\r\n"
 """What a client is told for whom there is no session (RFC 5321 §3.1)."""

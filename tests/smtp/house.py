@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from tempmaild.core.mailbox import INBOX
 from tempmaild.log import get_log
 from tempmaild.net.conversation import Memory, Peer
-from tempmaild.smtp.session import Rules, Services, SmtpSession
+from tempmaild.smtp.dialogue import Rules, Services
+from tempmaild.smtp.session import SmtpSession
 from tests.dialog import TLS, Dialog
 from tests.support import make_appliance, run
 

@@ -9,8 +9,8 @@ from tempmaild.log import get_log
 from tempmaild.net.conversation import Peer
 from tempmaild.settings import Settings
 from tempmaild.settings.tree import Host, Lmtp, Smtp, Tls
+from tempmaild.smtp.dialogue import Rules
 from tempmaild.smtp.server import TURNED_AWAY, rules_of, session_factory
-from tempmaild.smtp.session import Rules
 from tests.dialog import Dialog
 
 if TYPE_CHECKING:

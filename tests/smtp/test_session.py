@@ -243,9 +243,9 @@ def test_errors_slow_answers_down_and_then_end_the_session(house: House) -> None
 
 
 def test_an_error_is_held_up_by_a_pause(house: House) -> None:
-    session = house.connect().session
-    session._errors = RULES.soft_errors  # type: ignore[attr-defined]
-    refusing = session._refuse(b"500 x\r\n")  # type: ignore[attr-defined]
+    session: Any = house.connect().session
+    session.errors = RULES.soft_errors
+    refusing = session.refuse(b"500 x\r\n")
     pause = refusing.send(None)
     assert isinstance(pause, Pause)
     assert pause.seconds == 1
@@ -509,5 +509,5 @@ def test_a_session_needs_little(shared: House) -> None:
     dialog = shared.connect(PATIENT)
     dialog.send(b"EHLO a\r\nMAIL FROM:<>\r\n" + b"RCPT TO:<me@box.test>\r\n" * 5000)
     session: Any = dialog.session
-    assert len(session._transaction.recipients) == PATIENT.most_recipients
+    assert len(session.transaction.recipients) == PATIENT.most_recipients
     assert session.output == []
