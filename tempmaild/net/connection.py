@@ -267,10 +267,7 @@ class Connection(Protocol):
         """Run the conversation until it has to wait, or ends."""
         self._running = True
         try:
-            try:
-                self._run_until_waiting(interruption)
-            except (StopIteration, Interruption):
-                self._finish()
+            self._run_until_waiting(interruption)
         except Exception as error:
             self._fail(error)
         finally:
@@ -291,19 +288,22 @@ class Connection(Protocol):
 
     def _run_until_waiting(self, interruption: BaseException | None) -> None:
         effect: object = self._waits_for
-        if interruption is not None:
-            effect = self._conversation.throw(interruption)
-        elif not isinstance(effect, Take):
-            # This is the first step, or what was waited for has happened.
-            effect = self._conversation.send(None)
-        end_of_turn = time.monotonic() + _TURN
-        while isinstance(effect, Take) and (following := self._take(effect)) is not None:
-            effect = following
-            if time.monotonic() > end_of_turn and isinstance(effect, Take):
-                self._turn_is_over = True
-                self._listener.call_later(0, self._next_turn)
-                break
-        self._wait_for(effect)
+        try:
+            if interruption is not None:
+                effect = self._conversation.throw(interruption)
+            elif not isinstance(effect, Take):
+                # This is the first step, or what was waited for has happened.
+                effect = self._conversation.send(None)
+            end_of_turn = time.monotonic() + _TURN
+            while isinstance(effect, Take) and (following := self._take(effect)) is not None:
+                effect = following
+                if time.monotonic() > end_of_turn and isinstance(effect, Take):
+                    self._turn_is_over = True
+                    self._listener.call_later(0, self._next_turn)
+                    break
+            self._wait_for(effect)
+        except (StopIteration, Interruption):  # the conversation is over
+            self._finish()
 
     def _next_turn(self) -> None:
         self._turn_is_over = False
