@@ -44,7 +44,6 @@ from tempmaild.service.sign_ins import SignIns
 from tempmaild.service.statistics import Statistics
 from tempmaild.service.sweep import Sweep
 from tempmaild.service.unlocking import Unlocker
-from tempmaild.shared import Shared
 from tempmaild.store.access import Immediate
 from tempmaild.store.alerts import AlertQueries
 from tempmaild.store.amounts import AmountQueries
@@ -75,6 +74,7 @@ if TYPE_CHECKING:
     from tempmaild.service.checking import Examiner
     from tempmaild.service.meter import Counter
     from tempmaild.settings import Settings
+    from tempmaild.shared import Shared
     from tempmaild.store.access import Access
     from tempmaild.store.database import Handle
 
@@ -145,14 +145,7 @@ def open_appliance(
     Raises:
         StoreFailed: the database cannot be opened.
     """
-    state = settings.host.state
-    try:
-        state.mkdir(mode=0o750, parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreFailed(f"cannot make the state directory: {error}") from error
-    handle = open_database(settings.store.url, settings.sqlite_path)
-    _finish_restore(handle, settings, int((clock or time.time)()))
-    shared = shared or Shared()
+    handle = _open_store(settings, clock or time.time)
     hub, queries = Hub(shared), Queries(handle)
     keeper = Timekeeper(clock, clock) if clock else _keeper(queries, settings.mailbox.clock_tolerance_seconds)
     clock = clock or keeper
@@ -161,22 +154,28 @@ def open_appliance(
     else:
         vault = open_vault(settings.host.name, settings.signing_key_path)
         access = Immediate(handle, vault, clock, hub.publish)
+    host, random = settings.host.name, secrets.token_bytes
+    # Limits
     limit_queries, limits_log = LimitQueries(handle), log.get_log("limits")
     meter = Meter(access, clock, settings.limits.redis_url, limits_log)
     trusted = settings.limits.trusted_networks
     limiter = Limiter(access, limit_queries, hub, clock, counter or meter, trusted, limits_log)
-    room = Room(state, settings.store.minimum_free_disk_bytes, clock)
+    # Mailboxes and their mail
+    room = Room(settings.host.state, settings.store.minimum_free_disk_bytes, clock)
     directory = Directory(access, queries, hub, settings.mailbox.lifetime_seconds)
-    passwords = Passwords(access, clock, secrets.token_bytes)
-    unlocker = Unlocker(access, queries, directory, clock, room, passwords)
-    mailboxes = Mailboxes(access, queries, directory, clock, secrets.token_bytes, settings.mailbox.quarantine_seconds)
-    counts = StatisticQueries(handle)
-    statistics = Statistics(access, counts, clock, settings.host.name, time.monotonic)
+    unlocker = Unlocker(access, queries, directory, clock, room, Passwords(access, clock, random))
+    mailboxes = Mailboxes(access, queries, directory, clock, random, settings.mailbox.quarantine_seconds)
+    list_queries = MailboxListQueries(handle)
     block_rules = BlockRules(access, BlockRuleQueries(handle), hub, clock)
     schedules = Schedules(access, queries, ScheduleQueries(handle), mailboxes, clock, settings.mailbox.operator)
-    health = Health(access, HealthQueries(handle), settings.host.name, statistics, schedules, clock)
+    # How the daemon does
+    counts = StatisticQueries(handle)
+    statistics = Statistics(access, counts, clock, host, time.monotonic)
+    health = Health(access, HealthQueries(handle), host, statistics, schedules, clock)
+    # People at the console
+    read_key = partial(console_key, settings.admin_key_path)
     factor_lock = FactorLock(settings.admin_key_path, log.get_log("admin"))
-    people, random, list_queries = PersonQueries(handle, factor_lock), secrets.token_bytes, MailboxListQueries(handle)
+    people = PersonQueries(handle, factor_lock)
     sign_ins = SignIns(access, SignInQueries(handle), people, clock, random, limiter, settings.admin)
     return Appliance(
         now=clock,
@@ -193,20 +192,12 @@ def open_appliance(
         lifetimes=Lifetimes(access, mailboxes),
         block_rules=block_rules,
         statistics=statistics,
-        mail_log=MailLog(
-            access,
-            MailLogQueries(handle),
-            statistics,
-            clock,
-            settings.mail_log,
-            secrets.token_bytes,
-            partial(console_key, settings.admin_key_path),
-        ),
+        mail_log=MailLog(access, MailLogQueries(handle), statistics, clock, settings.mail_log, random, read_key),
         amounts=Amounts(access, AmountQueries(handle), counts, clock),
         checks=Checks(settings, directory, block_rules, examiner),
         deliveries=Deliveries(access, queries, directory, clock, room, settings.mailbox.operator),
         logins=Logins(access, queries, hub, clock, room, settings.smtp.max_message_bytes, unlocker),
-        credentials=Credentials(access, queries, directory, unlocker, secrets.token_bytes),
+        credentials=Credentials(access, queries, directory, unlocker, random),
         limits=Limits(access, limit_queries),
         bans=Bans(access, limit_queries, clock),
         limiter=limiter,
@@ -214,21 +205,28 @@ def open_appliance(
         sweep=Sweep(access, queries, mailboxes, clock, settings.sqlite_path, log.get_log("sweep")),
         schedules=schedules,
         people=People(access, people, clock, random),
-        profiles=Profiles(access, people, sign_ins, clock, random, settings.host.name, factor_lock),
+        profiles=Profiles(access, people, sign_ins, clock, random, host, factor_lock),
         sign_ins=sign_ins,
         api_keys=ApiKeys(access, ApiKeyQueries(handle), clock, random),
         health=health,
-        alerts=Alerts(access, AlertQueries(handle), health, settings.host.name),
+        alerts=Alerts(access, AlertQueries(handle), health, host),
     )
 
 
-def _finish_restore(handle: Handle, settings: Settings, now: int) -> None:
-    """See whether a backup was gone back to, before anybody is served from it."""
+def _open_store(settings: Settings, now: Callable[[], float]) -> Handle:
+    """Open the database, and see whether a backup was gone back to, before anybody is served from it."""
+    try:
+        settings.host.state.mkdir(mode=0o750, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreFailed(f"cannot make the state directory: {error}") from error
+    handle = open_database(settings.store.url, settings.sqlite_path)
     try:
         if Queries(handle).counter(RESTORED):
-            commit(handle, open_vault(settings.host.name, settings.signing_key_path), [FinishRestore()], now)
+            vault = open_vault(settings.host.name, settings.signing_key_path)
+            commit(handle, vault, [FinishRestore()], int(now()))
     except handle.failures as error:
         raise StoreFailed(f"cannot finish the restore: {error}") from error
+    return handle
 
 
 def _keeper(queries: Queries, tolerance: int) -> Timekeeper:
