@@ -10,14 +10,14 @@ from twisted.internet.defer import Deferred
 
 from tempmaild.errors import StoreFailed
 from tempmaild.in_pipe import Companion, Tickets
-from tempmaild.store.writer import CONFIGURATION, Submission
+from tempmaild.store.writer import CONFIGURATION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tempmaild.log import Log
     from tempmaild.store.transaction import Change
-    from tempmaild.store.writer import Committed, Configuration
+    from tempmaild.store.writer import Committed, Configuration, Submission
 
 _RESTART_AFTER = 1.0
 """Seconds after which a writer that died is started again."""
@@ -89,8 +89,8 @@ class WriterProcess:
     def _hand_over(self) -> None:
         waiting, self._waiting = self._waiting, {}
         if waiting and self._process is not None:
-            submission = Submission(int(self._clock()), list(waiting), list(waiting.values()))
-            self._process.send(tuple(submission))
+            submission: Submission = (int(self._clock()), list(waiting), list(waiting.values()))
+            self._process.send(submission)
 
     def committed(self, committed: Committed) -> None:
         """Tell those whose changes are on the disk."""

@@ -9,7 +9,7 @@ from twisted.internet.task import Clock
 from tempmaild import in_process
 from tempmaild.in_process import WriterProcess
 from tempmaild.log import get_log
-from tempmaild.store.writer import Committed, Configuration
+from tempmaild.store.writer import Configuration
 from tests.test_in_reading import Companion
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def test_what_has_happened_is_noted_before_anybody_is_answered(
     writer.submit(change).addCallback(lambda result: steps.append(("answered", result)))
     reactor.advance(0)
     ((_, (ticket,), _),) = companions[0].given
-    companions[0].say(Committed([(ticket, "done")], {7}))
+    companions[0].say(([(ticket, "done")], {7}))
     assert steps == [("noted", {7}), ("answered", "done"), ("told", {7})]
     steps.clear()
     companions[0].end("killed")

@@ -54,19 +54,17 @@ _PIECE = 1 << 20
 _COLLECT_AFTER = 20_000
 """Objects: so many leave the changes of a large group."""
 
+Submission = tuple[int, list[int], list[Any]]
+"""Changes that are handed over together: what the clock said, in UTC epoch seconds, the tickets by which their
+submitter knows them, and they themselves.
 
-class Submission(NamedTuple):
-    """Changes that are handed over together, as a plain tuple: that is pickled and read in half the time.
-
-    Attributes:
-        now: what the clock said, in UTC epoch seconds.
-        tickets: what their submitter knows each of the changes by. By themselves: a class around each change would
-            take as long to be pickled as the change.
-    """
-
-    now: int
-    tickets: list[int]
-    changes: list[Any]
+This and `Committed` are plain tuples, which are pickled and read in half the time. The tickets are in a list of their
+own: a class around each change would take as long to be pickled as the change.
+"""
+Committed = tuple[list[tuple[int, Any]], set[int] | None]
+"""What became of a group of changes: the ticket of each with its result or error, and the folders in which something
+has happened; None instead of these when another process may have changed anything.
+"""
 
 
 class _Pending(NamedTuple):
@@ -79,18 +77,6 @@ class _Pending(NamedTuple):
     ticket: int
     change: Change[Any]
     octets: int
-
-
-class Committed(NamedTuple):
-    """What became of a group of changes; it is handed over as a plain tuple, too.
-
-    Attributes:
-        answers: the ticket of each with its result or error.
-        touched: the folders in which something has happened; None when another process may have changed anything.
-    """
-
-    answers: list[tuple[int, Any]]
-    touched: set[int] | None
 
 
 class Configuration(Struct, frozen=True):
@@ -253,7 +239,7 @@ class Writer:
             results, touched = commit(self._db, self._vault, [pending.change for pending in group], self._now)
         except Exception as error:  # a defect, or a database that is gone, must not end the writer
             results, touched = [error] * len(group), set()
-        self._send(Committed(list(self._answers(group, results)), touched))
+        self._send((list(self._answers(group, results)), touched))
 
     def _answers(self, group: list[_Pending], results: list[Result | Exception]) -> Iterator[tuple[int, Any]]:
         told: Exception | None = None
@@ -288,10 +274,10 @@ class Writer:
             # It may have ended without forgetting what it deleted, as may the writer before this one.
             self._vault.traces.update(SCHEMAS)
         if touched is None or touched:
-            self._send(Committed([], touched))
+            self._send(([], touched))
 
     def _send(self, committed: Committed) -> None:
-        frame = memoryview(to_frame(tuple(committed)))
+        frame = memoryview(to_frame(committed))
         while frame:
             frame = frame[os.write(self._sink, frame) :]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import threading
-from itertools import starmap
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,7 +21,7 @@ from tempmaild.store.mailboxes import DestroyMailbox
 from tempmaild.store.messages import ChangeFlags, Remove
 from tempmaild.store.opening import open_database
 from tempmaild.store.transaction import SETTINGS
-from tempmaild.store.writer import Committed, Configuration, Submission, Writer, _Pending, commit
+from tempmaild.store.writer import Configuration, Writer, _Pending, commit
 from tests.store.house import creation
 from tests.support import NOW
 
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
 
     from tempmaild.store.database import Handle
     from tempmaild.store.transaction import Change, Transaction
+    from tempmaild.store.writer import Committed
     from tests.store.house import Store
 
 
@@ -176,7 +176,7 @@ class House:
         """Hand over changes together; their tickets."""
         tickets = [self._tickets + number for number in range(1, len(changes) + 1)]
         self._tickets += len(changes)
-        frame = memoryview(to_frame(tuple(Submission(NOW, tickets, list(changes)))))
+        frame = memoryview(to_frame((NOW, tickets, list(changes))))
         while frame:
             frame = frame[os.write(self.sink, frame) :]
         return tickets
@@ -184,20 +184,20 @@ class House:
     def hear(self) -> Committed:
         """Wait for what the writer says next."""
         while not self._heard:
-            self._heard += starmap(Committed, self._frames.feed(os.read(self.source, 65536)))
+            self._heard += self._frames.feed(os.read(self.source, 65536))
         return self._heard.pop(0)
 
     def answer(self) -> Committed:
         """Wait for the next answers, past what is said of other processes."""
-        while not (committed := self.hear()).answers:
+        while not (committed := self.hear())[0]:
             pass
         return committed
 
     def hear_of_others(self) -> set[int] | None:
         """Wait until something is said of other processes."""
-        committed = self.hear()
-        assert committed.answers == []
-        return committed.touched
+        answers, touched = self.hear()
+        assert answers == []
+        return touched
 
     def close(self) -> None:
         os.close(self.sink)
@@ -219,23 +219,23 @@ class TestWriter:
         mailbox = store.mailbox()
         delivery = store.delivery(mailbox)
         tickets = house.submit(delivery, Remove(999_999, None), delivery)
-        committed = house.answer()
+        answers, touched = house.answer()
         inbox = store.folder(mailbox)
         assert store.uids(inbox) == [1, 2]
-        assert [ticket for ticket, _ in committed.answers] == tickets
-        assert committed.answers[0][1] == []
-        assert isinstance(committed.answers[1][1], NoSuchFolder)
-        assert committed.touched == {inbox.id}
+        assert [ticket for ticket, _ in answers] == tickets
+        assert answers[0][1] == []
+        assert isinstance(answers[1][1], NoSuchFolder)
+        assert touched == {inbox.id}
 
     def test_survives_everything(self, house: House) -> None:
         house.submit(Defect())
-        ((_, result),) = house.answer().answers
+        ((_, result),), _ = house.answer()
         assert isinstance(result, StoreFailed)
         house.submit(Statement("NOT SQL"))
-        ((_, result),) = house.answer().answers
+        ((_, result),), _ = house.answer()
         assert isinstance(result, StoreFailed)
         house.submit(AddDomain("a.test"))
-        ((_, result),) = house.answer().answers
+        ((_, result),), _ = house.answer()
         assert result.name == "a.test"
         defect, statement = house.lines.getvalue().splitlines()
         assert "write-failed change=Defect" in defect
@@ -258,7 +258,7 @@ class TestWriter:
             house.submit(*[small] * 6, large, large, small)
             sizes: list[int] = []
             while sum(sizes) < 9:
-                sizes.append(len(house.answer().answers))
+                sizes.append(len(house.answer()[0]))
             # Four are enough, so are 1,000 octets; the first change of a group always goes.
             assert sizes == [4, 3, 1, 1]
         finally:
@@ -298,7 +298,7 @@ class TestWriter:
         others.set()
         told: list[bool] = []
         while told.count(True) < 10:
-            told.append(bool(house.hear().answers))
+            told.append(bool(house.hear()[0]))
         assert False in told[6:]
 
     def test_does_not_tell_what_it_does_itself(self, house: House) -> None:
@@ -308,8 +308,8 @@ class TestWriter:
         house.answer()
         heard = []
         house.submit(AddDomain("a.test"))
-        while not (committed := house.hear()).answers:
-            heard.append(committed.touched)
+        while not (committed := house.hear())[0]:
+            heard.append(committed[1])
         # Beside that of the mailbox, which SQLite cannot tell from other changes, there is nothing.
         assert heard in ([], [None])
         if not store.handle.sqlite:
@@ -357,7 +357,8 @@ class TestWriter:
         monkeypatch.setattr(house.db, "others", others)
         failing.wait()
         house.submit(AddDomain("a.test"))
-        assert house.answer().answers[0][1].name == "a.test"
+        ((_, result),), _ = house.answer()
+        assert result.name == "a.test"
         house.close()
         assert house.lines.getvalue().count("database-gone") == 1
 
