@@ -319,7 +319,7 @@ class TestLooking:
         with_domain.with_appliance(deliver)
         printed = with_domain.done("mailbox", "show", "Joe@box.test").splitlines()
         assert printed[0] == "address   joe@box.test"
-        assert f"folder    INBOX: 1 messages, 1 unseen, {len(MESSAGE)} octets" in printed
+        assert f"folder    INBOX: 1 message, 1 unseen, {len(MESSAGE)} octets" in printed
         assert not any("expired" in line for line in printed)
         (shown,) = with_domain.objects("mailbox", "show", "joe@box.test")
         assert list(shown) == [*_SHOWN, "expired", "folders"]

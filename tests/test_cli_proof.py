@@ -137,7 +137,7 @@ class TestAudit:
         with closing(open_appliance(load(with_domain.config, {})).handle) as handle:
             allow_anything(handle)
             handle.run("UPDATE audit SET actor = 'nobody' WHERE id = 2")
-        assert with_domain("audit", "verify").startswith("1 rows in order, ")
+        assert with_domain("audit", "verify").startswith("1 row in order, ")
         assert with_domain.code == 1
         assert with_domain.errors == "tempmaild: row 2 is broken: its digest is not of its content\n"
 
@@ -191,7 +191,7 @@ class TestBackup:
         with_domain.done("mailbox", "destroy", "joe@box.test")
         with_domain.done("mailbox", "create", "eve@box.test")
         printed = with_domain.done("restore", str(target))
-        assert f"{target} restored; 1 mailboxes that have ended since were destroyed again\n" in printed
+        assert f"{target} restored; 1 mailbox that has ended since was destroyed again\n" in printed
         assert "before-restore.db for a day" in printed
         assert [box["address"] for box in with_domain.objects("mailbox", "list")] == ["ann@box.test"]
         assert "no such file" in with_domain.refused("restore", str(tmp_path / "missing"))

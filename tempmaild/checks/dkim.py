@@ -19,6 +19,7 @@ from tempmaild.checks.signatures import (
     verify_message,
 )
 from tempmaild.core.address import LONGEST_LOCAL_PART
+from tempmaild.core.plural import counted
 from tempmaild.core.verdict import Finding, Refusal, Report
 
 if TYPE_CHECKING:
@@ -194,4 +195,7 @@ def _prefixes(values: Sequence[str]) -> list[str]:
 
 def _rest(signatures: int) -> list[Finding]:
     left = signatures - _MOST_SIGNATURES
-    return [Finding("dkim", "policy", reason=f"{left} more signatures are not verified")] if left > 0 else []
+    if left <= 0:
+        return []
+    reason = counted(left, "more signature is not verified", "more signatures are not verified")
+    return [Finding("dkim", "policy", reason=reason)]

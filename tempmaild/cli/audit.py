@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tempmaild.cli.calls import Call, Commands, iso, json_option, moment, print_json, with_appliance
 from tempmaild.cli.receipts import read_receipt
+from tempmaild.core.plural import counted
 from tempmaild.errors import InvalidValue
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def _details(text: str) -> Any:
 async def _verify(appliance: Appliance, call: Call) -> None:
     verified = await appliance.audit.verify()
     problems = [f"row {verified.rows + 1} is broken: {verified.problem}"] if verified.problem else []
-    print(f"{verified.rows} rows in order, the last one's digest is {verified.digest.hex()}")
+    print(f"{counted(verified.rows, 'row', 'rows')} in order, the last one's digest is {verified.digest.hex()}")
     for name in call.options.receipt:
         try:
             await appliance.audit.confirm(read_receipt(Path(name)))

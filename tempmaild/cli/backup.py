@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tempmaild.appliance import open_appliance
 from tempmaild.cli.calls import OPERATOR, Call, Commands, duration, with_appliance
+from tempmaild.core.plural import counted
 from tempmaild.errors import InvalidValue
 from tempmaild.store.backup import back_up, dump_command, file_in, remove_old
 from tempmaild.store.disk import lock_state
@@ -69,7 +70,8 @@ def _restore(call: Call) -> None:
 
 
 def _tell(backup: str, done: Restored, purged: int) -> None:
-    print(f"{backup} restored; {purged} mailboxes that have ended since were destroyed again")
+    one, many = "mailbox that has ended since was", "mailboxes that have ended since were"
+    print(f"{backup} restored; {counted(purged, one, many)} destroyed again")
     if done.destroyed is None:
         print("what was destroyed before its time is over may have come back: the database of before could not tell")
     if done.kept:

@@ -19,6 +19,7 @@ from tempmaild.cli.calls import (
 )
 from tempmaild.core.limit import Ban, Scope
 from tempmaild.core.list_file import ban_of_line, line_of_ban, read_list
+from tempmaild.core.plural import counted
 
 if TYPE_CHECKING:
     import argparse
@@ -68,7 +69,8 @@ async def _import(appliance: Appliance, call: Call) -> None:
     usual = Ban("", options.reason, options.scope, int(appliance.now()) + options.seconds)
     with opened(options.file) as lines:
         bans = read_list(lines, partial(ban_of_line, usual=usual), str(options.file))
-    print(f"{await appliance.bans.add_all(bans, OPERATOR)} bans imported")
+    added = await appliance.bans.add_all(bans, OPERATOR)
+    print(f"{counted(added, 'ban', 'bans')} imported")
 
 
 def _of_a_ban(parser: argparse.ArgumentParser) -> None:

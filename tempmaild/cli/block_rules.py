@@ -20,6 +20,7 @@ from tempmaild.cli.calls import (
 )
 from tempmaild.core.block_rule import Action, BlockRule, Kind
 from tempmaild.core.list_file import line_of_rule, read_list, rule_of_line
+from tempmaild.core.plural import counted
 
 if TYPE_CHECKING:
     import argparse
@@ -65,7 +66,7 @@ async def _import(appliance: Appliance, call: Call) -> None:
     with opened(options.file) as lines:
         rules = read_list(lines, partial(rule_of_line, usual=usual), str(options.file))
     kept = await appliance.block_rules.add(rules, OPERATOR)
-    print(f"{len(kept)} rules imported")
+    print(f"{counted(len(kept), 'rule', 'rules')} imported")
 
 
 def _in_words(rule: BlockRule) -> str:

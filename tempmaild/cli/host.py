@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tempmaild.appliance import open_appliance
 from tempmaild.cli.calls import OPERATOR, Call, Commands, json_option, print_json, with_appliance
+from tempmaild.core.plural import counted
 from tempmaild.settings import load
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ async def _purge(appliance: Appliance, call: Call) -> None:
     if call.options.json:
         print_json({"mailboxes": purged.mailboxes, "messages": purged.messages})
     else:
-        print(f"{purged.mailboxes} expired mailboxes destroyed, with {purged.messages} messages")
+        mailboxes = counted(purged.mailboxes, "expired mailbox", "expired mailboxes")
+        print(f"{mailboxes} destroyed, with {counted(purged.messages, 'message', 'messages')}")
 
 
 def _trial(call: Call) -> None:

@@ -8,6 +8,7 @@ import msgspec
 
 from tempmaild.cli.calls import duration, iso
 from tempmaild.core.lifetime import DAY, FOREVER, HOUR, MINUTE, PRESETS, Lifetime
+from tempmaild.core.plural import counted
 
 if TYPE_CHECKING:
     import argparse
@@ -67,7 +68,7 @@ def in_words(lifetime: Lifetime) -> str:
         parts.append(f"extendable to {span(lifetime.extend)}")
     if lifetime.messages:
         what = "then the oldest goes" if lifetime.when_full == "oldest" else "then none is taken"
-        parts.append(f"{lifetime.messages} messages, {what}")
+        parts.append(f"{counted(lifetime.messages, 'message', 'messages')}, {what}")
     if lifetime.retention:
         parts.append(f"each message for {span(lifetime.retention)}")
     if lifetime.after_reading is not None:

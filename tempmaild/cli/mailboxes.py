@@ -22,6 +22,7 @@ from tempmaild.cli.lifetimes import in_words, lifetime_of, lifetime_options, unt
 from tempmaild.cli.secrets import chosen_password, password_options
 from tempmaild.core.lifetime import FOREVER
 from tempmaild.core.naming import Style
+from tempmaild.core.plural import counted
 from tempmaild.settings import TcpAddress
 
 if TYPE_CHECKING:
@@ -80,7 +81,8 @@ async def _show(appliance: Appliance, call: Call) -> None:
     print(f"expires   {until(mailbox.expires_at)}{'  (expired)' if details.expired else ''}")
     _print_rules(mailbox, public=public)
     for folder in details.folders:
-        print(f"folder    {folder.name}: {folder.messages} messages, {folder.unseen} unseen, {folder.size} octets")
+        messages = counted(folder.messages, "message", "messages")
+        print(f"folder    {folder.name}: {messages}, {folder.unseen} unseen, {folder.size} octets")
 
 
 @with_appliance
@@ -96,7 +98,7 @@ async def _destroy(appliance: Appliance, call: Call) -> None:
     for address in call.options.addresses:
         mailbox = await appliance.mailboxes.find(address)
         messages = await appliance.mailboxes.destroy(mailbox, OPERATOR)
-        print(f"{mailbox.address} destroyed, with {messages} messages")
+        print(f"{mailbox.address} destroyed, with {counted(messages, 'message', 'messages')}")
 
 
 def _print_rules(mailbox: Mailbox, *, public: bool) -> None:

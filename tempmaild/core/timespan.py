@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tempmaild.core.plural import counted
+
 _UNITS = ((86_400, "days"), (3600, "hours"), (60, "minutes"))
 
 
@@ -10,5 +12,4 @@ def span(seconds: float) -> str:
     for unit, name in _UNITS:
         if seconds >= 2 * unit:
             return f"{int(seconds // unit)} {name}"
-    whole = max(int(seconds), 0)
-    return f"{whole} second{'' if whole == 1 else 's'}"
+    return counted(max(int(seconds), 0), "second", "seconds")

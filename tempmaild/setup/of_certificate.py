@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from cryptography import x509
 
+from tempmaild.core.plural import counted
 from tempmaild.net.tls import Certificate, CertificateUnusable
 from tempmaild.setup.finding import Finding
 
@@ -62,9 +63,8 @@ def _lasting(leaf: x509.Certificate, now: float) -> Finding:
     if days < 0:
         return Finding("error", _SUBJECT, f"it has expired on {end:%F}", "renew it: certbot renew")
     if days < SOON_DAYS:
-        return Finding(
-            "warning", _SUBJECT, f"it expires in {int(days)} days", "why was it not renewed? certbot renew"
-        )
+        text = f"it expires in {counted(int(days), 'day', 'days')}"
+        return Finding("warning", _SUBJECT, text, "why was it not renewed? certbot renew")
     return Finding("fine", _SUBJECT, f"it is good until {end:%F}")
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tempmaild import log
 from tempmaild.checks.clamav import Clamav, signatures_made
 from tempmaild.checks.clamd_client import VERSION, Clamd, ClamdFailed, printable
+from tempmaild.core.plural import counted
 from tempmaild.setup.finding import Finding
 
 if TYPE_CHECKING:
@@ -46,9 +47,10 @@ def of_signatures(version: str, most_days: int, now: float) -> Finding:
     days = None if made is None else max(int((now - made) // _DAY), 0)
     if days is None:
         return Finding("warning", _SUBJECT, f"nobody knows how old its signatures are ({printable(version)})", _FRESH)
+    age = counted(days, "day", "days")
     if most_days and days > most_days:
-        return Finding("warning", _SUBJECT, f"its signatures are {days} days old", _FRESH)
-    return Finding("fine", _SUBJECT, f"it answers, with signatures that are {days} days old")
+        return Finding("warning", _SUBJECT, f"its signatures are {age} old", _FRESH)
+    return Finding("fine", _SUBJECT, f"it answers, with signatures that are {age} old")
 
 
 async def _ask(settings: Settings) -> tuple[str, list[str]]:

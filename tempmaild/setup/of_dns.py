@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tempmaild.checks.dns import LookupFailed, NoSuchName, Resolver
 from tempmaild.core.dns_records import records
+from tempmaild.core.plural import counted
 from tempmaild.service.domain_check import check
 from tempmaild.setup.finding import Finding
 
@@ -32,7 +33,8 @@ def examine(settings: Settings, domains: Sequence[str]) -> Iterator[Finding]:
         if not wrong:
             yield Finding("fine", domain, "its records are in DNS")
     if len(domains) > MOST_DOMAINS:
-        yield Finding("note", "DNS", f"{len(domains) - MOST_DOMAINS} further domains were not looked at")
+        left = counted(len(domains) - MOST_DOMAINS, "further domain was", "further domains were")
+        yield Finding("note", "DNS", f"{left} not looked at")
 
 
 def _told(result: Result) -> Finding:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tempmaild.core.plural import counted
 from tempmaild.core.timespan import span
 from tempmaild.setup.finding import Finding
 
@@ -82,7 +83,7 @@ def of_operator(address: str, *, there: bool) -> Finding:
 def of_people(owners: int) -> Finding:
     """Tell whether somebody can sign in to the console and invite others."""
     if owners:
-        return Finding("fine", "console", f"{owners} owners can sign in")
+        return Finding("fine", "console", counted(owners, "owner can sign in", "owners can sign in"))
     return Finding("warning", "console", "nobody can sign in", "tempmaild operator invite --role owner")
 
 

@@ -56,6 +56,7 @@ class TestCertificate:
             (0, "fine", "it is good until 2027-05-28"),
             (350, "fine", "it is good until 2027-05-28"),
             (355, "warning", "it expires in 10 days"),
+            (364, "warning", "it expires in 1 day"),
             (366, "error", "it has expired on 2027-05-28"),
         ],
     )
@@ -207,6 +208,7 @@ class TestClamd:
         ("version", "severity", "words"),
         [
             ("ClamAV 1.0.7/27000/Thu May 28 08:00:00 2026", "fine", "signatures that are 0 days old"),
+            ("ClamAV 1.0.7/27000/Wed May 27 08:00:00 2026", "fine", "signatures that are 1 day old"),
             ("ClamAV 1.0.7/27000/Thu May 14 08:00:00 2026", "warning", "its signatures are 14 days old"),
             ("ClamAV 1.0.7", "warning", "nobody knows how old"),
             ("\x1b[31mgarbage", "warning", "nobody knows how old its signatures are (?[31mgarbage)"),
