@@ -166,16 +166,16 @@ def _of_lag(seconds: float) -> Finding:
 def _of_writer(waiting: int) -> Finding:
     values: Values = {"waiting": waiting}
     if waiting < _WAITING_WARNING:
-        return Finding("writer", "fine", "It commits; %(waiting)s changes wait.", "", values)
+        return Finding("writer", "fine", "It commits; changes that wait: %(waiting)s.", "", values)
     text = "%(waiting)s changes wait to be committed."
     return Finding("writer", "warning", text, "look whether the disk is slow (iostat), or the database", values)
 
 
 def _of_checks(ready: int, processes: int) -> Finding:
     values: Values = {"ready": ready, "processes": processes}
+    text = "Checking mail: %(ready)s of %(processes)s."
     if ready == processes:
-        return Finding("checking processes", "fine", "All %(processes)s check mail.", "", values)
-    text = "%(ready)s of %(processes)s check mail."
+        return Finding("checking processes", "fine", text, "", values)
     advice = "journalctl -u tempmaild tells why they end; they are started again by themselves"
     return Finding("checking processes", "warning" if ready else "problem", text, advice, values)
 
@@ -193,7 +193,7 @@ def _of_schedules(schedules: Sequence[Schedule], now: int) -> Iterator[Finding]:
         "last": iso_time.iso(last) if last else "-",
         "next": iso_time.iso(min(coming)) if coming else "-",
     }
-    text = "%(count)s are enabled; the last run was at %(last)s, the next one is at %(next)s."
+    text = "Enabled: %(count)s; the last run was at %(last)s, the next one is at %(next)s."
     yield Finding("schedules", "fine", text, "", values)
 
 

@@ -128,7 +128,7 @@ def test_the_worst_process_counts_for_lag_and_the_sum_for_checks(house: TestAppl
         PutReport("mx.box.test", "serving-1", {"reactor/lag": 2.0, "checks/processes": 2, "checks/ready": 1}),
     )
     assert findings(house)["reactor"].text == "Clients wait for up to 2000 ms, because it is busy."
-    assert findings(house)["checking processes"].text == "3 of 4 check mail."
+    assert findings(house)["checking processes"].text == "Checking mail: 3 of 4."
 
 
 def test_schedules_tell_their_last_and_next_run(house: TestAppliance) -> None:
@@ -137,7 +137,7 @@ def test_schedules_tell_their_last_and_next_run(house: TestAppliance) -> None:
     run(house.appliance.schedules.add(Schedule("paused", "", Report(), Every(60), enabled=False)))
     finding = findings(house)["schedules"]
     assert finding.state == "fine"
-    text = "1 are enabled; the last run was at -, the next one is at 2026-05-28T21:26:40Z."
+    text = "Enabled: 1; the last run was at -, the next one is at 2026-05-28T21:26:40Z."
     assert finding.text == text
 
 
