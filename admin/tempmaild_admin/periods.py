@@ -9,12 +9,13 @@ from zoneinfo import ZoneInfo
 from flask_babel import format_date, format_datetime
 from flask_babel import lazy_gettext as _l
 
+from tempmaild.core.timespan import HOUR
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PERIODS: Final = {"24h": _l("24 hours"), "7d": _l("7 days"), "30d": _l("30 days")}
 """What there is to choose from."""
-_HOUR = 3600
 _MARK_EVERY_HOURS, _MARK_EVERY_DAYS, _LAST_MARK = 4, 5, 2
 """What is written below steps; of days the last but two, for which there is room."""
 _STEPS_A_DAY = 4
@@ -46,8 +47,8 @@ def period(key: str, now: float, zone: str) -> Period:
 
 
 def _of_hours(now: float, zone: ZoneInfo) -> Period:
-    end = _hour_of(now) + _HOUR
-    edges = [end - _HOUR * ago for ago in range(24, -1, -1)]
+    end = _hour_of(now) + HOUR
+    edges = [end - HOUR * ago for ago in range(24, -1, -1)]
     begins = [datetime.fromtimestamp(edge, zone) for edge in edges[:-1]]
     steps = [str(format_datetime(begin, "EEE HH:mm", rebase=False)) for begin in begins]
     marks = [
@@ -90,4 +91,4 @@ def _days(now: float, zone: ZoneInfo, days: int, steps_a_day: int) -> Iterator[d
 
 
 def _hour_of(at: float) -> int:
-    return int(at // _HOUR) * _HOUR
+    return int(at // HOUR) * HOUR

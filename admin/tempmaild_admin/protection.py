@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 from flask import abort, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from tempmaild.core.timespan import DAY
+
 if TYPE_CHECKING:
     from flask import Flask, Response
 
@@ -26,7 +28,7 @@ _HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-_YEAR: Final = 365 * 86_400
+_YEAR: Final = 365 * DAY
 
 
 def init_app(app: Flask, settings: Admin) -> None:

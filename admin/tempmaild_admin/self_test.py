@@ -12,7 +12,8 @@ from flask_babel import gettext as _
 from msgspec import Struct
 
 from tempmaild.core.address import WILDCARD
-from tempmaild.core.lifetime import HOUR, Lifetime
+from tempmaild.core.lifetime import Lifetime
+from tempmaild.core.timespan import HOUR
 from tempmaild.errors import NoSuchMailbox, TempmaildError
 from tempmaild.service.handing_in import hand_in, way_in
 from tempmaild_admin.services import appliance, call, services

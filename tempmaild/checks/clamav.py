@@ -13,6 +13,7 @@ from tempmaild.checks.clamd_client import VERSION, Clamd, ClamdFailed, Outcome, 
 from tempmaild.core.mime import parse
 from tempmaild.core.removal import removal_of, without_parts
 from tempmaild.core.scanning import PREFIX, all_pieces, hidden_pieces, whole
+from tempmaild.core.timespan import DAY
 from tempmaild.core.verdict import Finding, Refusal, Report
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ _GRAVEST_FIRST: Final = ("bad", "failed", "unscannable", "fine")
 """What counts if one piece comes to this and another to that: a scan that is repeated may find malware yet."""
 _BATCH: Final = 1024 * 1024
 """Octets that go to clamd at once, but for larger pieces: what is decoded is in memory until it is sent."""
-_DAY: Final = 86_400
 _WATCHED_SECONDS: Final = 3600
 _AWAY_SECONDS: Final = 60
 """How often clamd is looked at while it is there, and while it is not."""
@@ -154,7 +154,7 @@ class Clamav:
             self._log.info("clamd-version", version=version)
             self._version = version
         made = signatures_made(version)
-        age = None if made is None else int(self._now() - made) // _DAY
+        age = None if made is None else int(self._now() - made) // DAY
         if self._max_age_days and (age is None or age > self._max_age_days):
             self._log.warning("clamd-signatures-old", days="unknown" if age is None else age, version=version)
 

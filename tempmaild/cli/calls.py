@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TextIO
 
 from tempmaild.appliance import open_appliance
 from tempmaild.core import iso_time
+from tempmaild.core.timespan import DAY, HOUR, MINUTE
 from tempmaild.errors import InvalidValue
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 OPERATOR = "operator"
 """Whom the audit log names for what is done with the command."""
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_UNITS = {"s": 1, "m": MINUTE, "h": HOUR, "d": DAY}
 
 
 class Call(NamedTuple):

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from tempmaild.cli.calls import duration, iso
-from tempmaild.core.lifetime import DAY, FOREVER, HOUR, MINUTE, PRESETS, Lifetime
+from tempmaild.core.lifetime import FOREVER, PRESETS, Lifetime
 from tempmaild.core.plural import counted
+from tempmaild.core.timespan import DAY, HOUR, MINUTE
 
 if TYPE_CHECKING:
     import argparse

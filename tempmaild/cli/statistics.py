@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tempmaild.cli.calls import Call, Commands, duration, json_option, print_json, with_appliance
+from tempmaild.core.timespan import DAY
 
 if TYPE_CHECKING:
     from tempmaild.appliance import Appliance
-
-_DAY = 86_400
 
 
 @with_appliance
@@ -27,5 +26,5 @@ def add_commands(add: Commands) -> None:
     """Put it below `tempmaild`."""
     parser = add("statistics", _statistics, "Tell what became of mail, and what the checks have found.")
     text = "how far to look back, such as 24h or 30d, in whole hours (default: a day)"
-    parser.add_argument("--within", type=duration, default=_DAY, metavar="TIME", help=text)
+    parser.add_argument("--within", type=duration, default=DAY, metavar="TIME", help=text)
     json_option(parser)

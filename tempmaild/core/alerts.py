@@ -9,13 +9,14 @@ from msgspec import Struct
 
 from tempmaild.core import iso_time
 from tempmaild.core.health import STATES, Finding, State
+from tempmaild.core.timespan import HOUR
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 HOLD = 120
 """Seconds that something has to be so, before anybody is told: what comes and goes wakes nobody up."""
-REPEAT = 12 * 3600
+REPEAT = 12 * HOUR
 """Seconds after which it is told again of what is still so."""
 MOST_AN_HOUR = 12
 """Messages; what does not fit waits, and comes together in a later one."""

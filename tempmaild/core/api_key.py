@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, Literal, get_args
 from msgspec import Struct
 
 from tempmaild.core.limit import parse_network
+from tempmaild.core.timespan import DAY
 from tempmaild.core.token import new_token
 from tempmaild.errors import InvalidValue
 
@@ -41,13 +42,13 @@ is in a sealed one takes its secret, whatever the key may do.
 """
 SCOPES: Final[tuple[Scope, ...]] = get_args(Scope)
 
-KEY_SECONDS: Final = 90 * 86_400
+KEY_SECONDS: Final = 90 * DAY
 """For how long a key is good where nobody says another time."""
-LONGEST_KEY: Final = 3650 * 86_400
+LONGEST_KEY: Final = 3650 * DAY
 """Seconds. None is good for ever: what nobody uses any more ends by itself."""
-GRACE_SECONDS: Final = 86_400
+GRACE_SECONDS: Final = DAY
 """For how long the old secret of a key is good beside its new one, where nobody says another time."""
-LONGEST_GRACE: Final = 30 * 86_400
+LONGEST_GRACE: Final = 30 * DAY
 """Seconds."""
 MOST_NETWORKS: Final = 50
 """Of one key: each call looks at all of them."""

@@ -6,7 +6,8 @@ import re
 from datetime import date
 from typing import Final
 
-SECONDS_OF_A_DAY: Final = 86_400
+from tempmaild.core.timespan import DAY, HOUR, MINUTE
+
 EPOCH: Final = date(1970, 1, 1).toordinal()
 
 _MONTHS: Final = (b"jan", b"feb", b"mar", b"apr", b"may", b"jun", b"jul", b"aug", b"sep", b"oct", b"nov", b"dec")
@@ -36,13 +37,13 @@ def moment_of(value: bytes) -> int | None:
     day = None if match is None else _day(match)
     if match is None or day is None:
         return None
-    midnight = (day.toordinal() - EPOCH) * SECONDS_OF_A_DAY
+    midnight = (day.toordinal() - EPOCH) * DAY
     if match[4] is None:
         return midnight
     hour, minute, second = int(match[4]), int(match[5]), int(match[6] or 0)
     if hour > 23 or minute > 59 or second > 60:
         return midnight
-    return midnight + hour * 3600 + minute * 60 + second - _offset(match)
+    return midnight + hour * HOUR + minute * MINUTE + second - _offset(match)
 
 
 def _day(match: re.Match[bytes]) -> date | None:
@@ -58,9 +59,9 @@ def _day(match: re.Match[bytes]) -> date | None:
 def _offset(match: re.Match[bytes]) -> int:
     """Give the seconds by which the zone is ahead of UTC."""
     if match[7] is None:
-        return _HOURS_OF_ZONES.get((match[10] or b"").lower(), 0) * 3600
+        return _HOURS_OF_ZONES.get((match[10] or b"").lower(), 0) * HOUR
     hours = int(match[8])
     if hours > 23:
         return 0
-    seconds = hours * 3600 + int(match[9]) * 60
+    seconds = hours * HOUR + int(match[9]) * MINUTE
     return seconds if match[7] == b"+" else -seconds

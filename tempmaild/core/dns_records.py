@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from tempmaild.core import client_config, dmarc_record
 from tempmaild.core.address import WILDCARD
+from tempmaild.core.timespan import DAY
 from tempmaild.errors import InvalidValue
 from tempmaild.settings.values import TcpAddress
 
@@ -37,7 +38,7 @@ State = Literal["fine", "missing", "different", "unknown"]
 
 _NO_SENDER = "v=spf1 -all"  # RFC 7208 §10.1.2
 _REJECT = "v=DMARC1; p=reject;"  # RFC 9989 §4.7
-_STS_SECONDS = 7 * 86_400
+_STS_SECONDS = 7 * DAY
 """How long senders keep the MTA-STS policy: RFC 8461 §3.2 finds weeks sensible; a mistake should not last longer."""
 _STS = re.compile(rb"v=STSv1[ \t]*;[ \t]*id=[A-Za-z0-9]{1,32}[ \t]*(?:;|\Z)")  # RFC 8461 §3.1
 _TLS_RPT = re.compile(rb"v=TLSRPTv1[ \t]*;.*?\brua=(?:mailto|https):", re.DOTALL)  # RFC 8460 §3

@@ -8,11 +8,11 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
+from tempmaild.core.timespan import DAY, HOUR, MINUTE
 from tempmaild.errors import InvalidValue
 
 FOREVER = 253_402_300_799
 """The last second of the year 9999, in UTC epoch seconds: what does not end by itself ends then."""
-MINUTE, HOUR, DAY = 60, 3600, 86_400
 LONGEST = 3650 * DAY
 """Seconds; what is to live longer is to live for ever."""
 SHORTEST = 10

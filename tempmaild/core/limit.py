@@ -10,6 +10,7 @@ from typing import Literal, get_args
 import msgspec
 from msgspec import Struct
 
+from tempmaild.core.timespan import DAY
 from tempmaild.errors import InvalidValue
 
 Event = Literal["connection", "message", "recipient", "bytes", "new-address", "api-call", "failed-login"]
@@ -50,8 +51,8 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _MOST = 10**12
 MOST_MOVING = 1000
 """The largest amount of a moving window, which remembers the time of every single event."""
-_LONGEST_WINDOW = 30 * 86_400
-LONGEST_BAN = 3650 * 86_400
+_LONGEST_WINDOW = 30 * DAY
+LONGEST_BAN = 3650 * DAY
 """Seconds."""
 LONGEST_REASON = 200
 """Characters of the reason of a ban."""

@@ -12,7 +12,8 @@ from apscheduler.triggers.combining import OrTrigger
 from apscheduler.triggers.cron import CronTrigger
 from msgspec import Struct
 
-from tempmaild.core.lifetime import LONGEST, MINUTE, SHORTEST
+from tempmaild.core.lifetime import LONGEST, SHORTEST
+from tempmaild.core.timespan import MINUTE
 from tempmaild.errors import InvalidValue
 
 if TYPE_CHECKING:

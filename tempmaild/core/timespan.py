@@ -1,10 +1,12 @@
-"""Spans of time for people, to within what they care about."""
+"""Spans of time: their units, and how they are written for people, to within what they care about."""
 
 from __future__ import annotations
 
 from tempmaild.core.plural import counted
 
-_UNITS = ((86_400, "days"), (3600, "hours"), (60, "minutes"))
+MINUTE, HOUR, DAY = 60, 3600, 86_400
+"""Seconds."""
+_UNITS = ((DAY, "days"), (HOUR, "hours"), (MINUTE, "minutes"))
 
 
 def span(seconds: float) -> str:

@@ -7,8 +7,9 @@ from contextlib import suppress
 from encodings import aliases, normalize_encoding
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from tempmaild.core.dates import EPOCH, SECONDS_OF_A_DAY
+from tempmaild.core.dates import EPOCH
 from tempmaild.core.flags import ANSWERED, DELETED, DRAFT, FLAGGED, SEEN
+from tempmaild.core.timespan import DAY
 from tempmaild.imap import search
 from tempmaild.imap.grammar import HIGHEST
 from tempmaild.imap.replies import UID_REQUIRED, Refused
@@ -272,12 +273,12 @@ def _or(reader: KeyReader) -> Key:
 
 def _on(reader: KeyReader) -> Key:
     start = _midnight(reader.date())
-    return search.all_of([search.since(start), search.before(start + SECONDS_OF_A_DAY)])
+    return search.all_of([search.since(start), search.before(start + DAY)])
 
 
 def _saved_on(reader: KeyReader) -> Key:
     start = _midnight(reader.date())
-    return search.all_of([search.saved_since(start), search.saved_before(start + SECONDS_OF_A_DAY)])
+    return search.all_of([search.saved_since(start), search.saved_before(start + DAY)])
 
 
 def _thread_id(reader: KeyReader) -> Key:
@@ -288,7 +289,7 @@ def _thread_id(reader: KeyReader) -> Key:
 
 def _midnight(day: date) -> int:
     """Give the moment at which a day begins, UTC epoch seconds."""
-    return (day.toordinal() - EPOCH) * SECONDS_OF_A_DAY
+    return (day.toordinal() - EPOCH) * DAY
 
 
 def _constant(key: Key) -> Callable[[KeyReader], Key]:

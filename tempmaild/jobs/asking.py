@@ -13,6 +13,7 @@ from tempmaild.checks.clamav import signatures_made
 from tempmaild.checks.clamd_client import VERSION, Clamd, ClamdFailed, printable
 from tempmaild.checks.dns import LookupFailed, NoSuchName, Resolver
 from tempmaild.core.health import Finding
+from tempmaild.core.timespan import DAY
 from tempmaild.settings import TcpAddress
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 _SECONDS = 10
 """What clamd may take for a word; one that is loading signatures says nothing for long."""
 _CACHE_BYTES = 2**20
-_DAY = 86_400
 _SIGNATURES_WARNING, _SIGNATURES_PROBLEM = 2, 7
 """Days; there are new ones every day."""
 _SLOW_SECONDS = 2.0
@@ -64,7 +64,7 @@ def of_signatures(version: str, now: float) -> Finding:
     if made is None:
         text = "Nobody knows how old its signatures are (%(version)s)."
         return Finding("clamd", "warning", text, advice, {"version": printable(version)})
-    days = max(int((now - made) // _DAY), 0)
+    days = max(int((now - made) // DAY), 0)
     if days < _SIGNATURES_WARNING:
         return Finding("clamd", "fine", "It answers, with signatures of these days.")
     state: State = "warning" if days < _SIGNATURES_PROBLEM else "problem"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.defer import Deferred
 
 from tempmaild.core.health import Finding, in_order
-from tempmaild.core.timespan import span
+from tempmaild.core.timespan import HOUR, span
 from tempmaild.errors import TempmaildError
 from tempmaild.jobs import asking, looks
 from tempmaild.jobs.aside import aside
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _EVERY = 10
 """Seconds; whoever reads it takes thirty without a word for trouble."""
 _ASK_EVERY = 60
-_LEVELS_SECONDS = 2 * 3600
+_LEVELS_SECONDS = 2 * HOUR
 _LISTS_EVERY = 3600
 """Seconds; lists mind being asked more often, and few change sooner."""
 _WRITTEN_SECONDS = 30

@@ -10,7 +10,7 @@ from cryptography import x509
 
 from tempmaild.core import iso_time
 from tempmaild.core.health import Finding
-from tempmaild.core.timespan import span
+from tempmaild.core.timespan import DAY, span
 from tempmaild.service import sending
 from tempmaild.store.database import keys_beside
 
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 
 BACKUPS = Path("/var/backups/tempmaild")
 """Where the timer of systemd puts one every night."""
-_DAY = 86_400
-_CERTIFICATE_WARNING, _CERTIFICATE_PROBLEM = 21 * _DAY, 7 * _DAY
+_CERTIFICATE_WARNING, _CERTIFICATE_PROBLEM = 21 * DAY, 7 * DAY
 """certbot renews 30 days before the end."""
 _LARGEST = 2**20
 """Octets of a chain; real ones have a few thousand."""
@@ -32,7 +31,7 @@ _DISK_WARNING, _DISK_PROBLEM = 0.10, 0.03
 """Of the space of a disk that is free."""
 _LOG_WARNING = 2**30
 """Octets of a write-ahead log, which begins anew at 62 MiB unless a reader keeps it from that for very long."""
-_BACKUP_SECONDS = 2 * _DAY
+_BACKUP_SECONDS = 2 * DAY
 """One is made every night; that of a host that was off comes later."""
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from tempmaild.core.lifetime import FOREVER
 from tempmaild.core.mailbox import INBOX
+from tempmaild.core.timespan import DAY
 from tempmaild.errors import (
     Banned,
     MailboxGone,
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
 
 MOST_FAILED_LOGINS = 3
 
-_DAY = 86_400
 _SLICE = 1 << 18
 _LOCK_ATTEMPTS = 100
 _LOCK_INTERVAL = 0.02
@@ -328,7 +328,7 @@ class Pop3Session(Session):
         if lifetime.after_reading is not None:
             # 0 says what it means for POP3: what was retrieved goes with QUIT.
             times.append(lifetime.after_reading)
-        return b"EXPIRE %d" % (min(times) // _DAY) if times else b"EXPIRE NEVER"
+        return b"EXPIRE %d" % (min(times) // DAY) if times else b"EXPIRE NEVER"
 
     async def _quit(self, argument: bytes) -> None:
         grammar.nothing(argument)

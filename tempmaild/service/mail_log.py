@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from tempmaild.core.limit import parse_network
 from tempmaild.core.mail_log import Concealer, Ids, domain_form, first_id, key_of, keys_of, sender_form
+from tempmaild.core.timespan import HOUR
 from tempmaild.errors import InvalidValue
 from tempmaild.store.mail_log import LAST, AddToMailLog, ForgetMailLog, Found, Wanted
 
@@ -32,7 +33,6 @@ _MOST_WAITING: Final = 20_000
 """Events that wait in memory, a few KiB each at the most: three seconds of as much mail as a host can take."""
 _TOGETHER: Final = 200
 """Rows that are added, or forgotten, at once: mail that waits behind them waits for a few milliseconds."""
-_HOUR: Final = 3600
 
 LEFT_OUT, LOST = "mail-log/left-out", "mail-log/lost"
 """What is counted as such: beyond the settings, or too much at once; and what could not be put away."""
@@ -120,7 +120,7 @@ class MailLog:
 
     def _has_room(self, now: float) -> bool:
         """Count a refusal; whether it is to be logged."""
-        hour = int(now) // _HOUR
+        hour = int(now) // HOUR
         if hour != self._hour:
             self._hour, self._refusals = hour, 0
         self._refusals += 1

@@ -18,8 +18,8 @@ from prometheus_client.registry import Collector
 from tempmaild import __version__
 from tempmaild.core import metrics
 from tempmaild.core.metrics import INFO, LATENCY, METRICS, Sample
+from tempmaild.core.timespan import HOUR
 from tempmaild.service.statistics import SETTLED, latencies_of
-from tempmaild.store.statistics import HOUR
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tempmaild.core import person as people
 from tempmaild.core import secret as secrets
+from tempmaild.core.timespan import DAY
 from tempmaild.core.token import lookup, new_token
 from tempmaild.errors import InvalidValue, NoSuchInvitation, NoSuchPerson
 from tempmaild.store.people import (
@@ -26,9 +27,9 @@ if TYPE_CHECKING:
     from tempmaild.store.access import Access
     from tempmaild.store.people import PersonQueries
 
-INVITATION_SECONDS = 3 * 86_400
+INVITATION_SECONDS = 3 * DAY
 """For how long an invitation is good where nobody says another time."""
-LONGEST_INVITATION = 30 * 86_400
+LONGEST_INVITATION = 30 * DAY
 """Seconds."""
 
 

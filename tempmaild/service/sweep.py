@@ -6,7 +6,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from tempmaild.core.lifetime import DAY, HOUR
+from tempmaild.core.timespan import DAY, HOUR
 from tempmaild.errors import NoSuchFolder
 from tempmaild.service.mailboxes import Purged, go_on
 from tempmaild.store.mailboxes import RemoveLostKeys

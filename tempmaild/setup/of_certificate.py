@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from cryptography import x509
 
 from tempmaild.core.plural import counted
+from tempmaild.core.timespan import DAY
 from tempmaild.net.tls import Certificate, CertificateUnusable
 from tempmaild.setup.finding import Finding
 
@@ -55,7 +56,7 @@ def examine(settings: Settings, now: float) -> Iterator[Finding]:
 
 def _lasting(leaf: x509.Certificate, now: float) -> Finding:
     end = leaf.not_valid_after_utc
-    days = (end - datetime.fromtimestamp(now, UTC)).total_seconds() / 86_400
+    days = (end - datetime.fromtimestamp(now, UTC)).total_seconds() / DAY
     if leaf.not_valid_before_utc.timestamp() > now:
         return Finding(
             "error", _SUBJECT, f"it is good only from {leaf.not_valid_before_utc:%F} on", "is the clock right?"

@@ -9,6 +9,7 @@ from tempmaild import log
 from tempmaild.checks.clamav import Clamav, signatures_made
 from tempmaild.checks.clamd_client import VERSION, Clamd, ClamdFailed, printable
 from tempmaild.core.plural import counted
+from tempmaild.core.timespan import DAY
 from tempmaild.setup.finding import Finding
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 _SUBJECT = "clamd"
 _SECONDS = 10
-_DAY = 86_400
 _FRESH = "systemctl status clamav-freshclam"
 
 
@@ -44,7 +44,7 @@ def examine(settings: Settings, now: float) -> Iterator[Finding]:
 def of_signatures(version: str, most_days: int, now: float) -> Finding:
     """Tell how old signatures are, from clamd's reply to VERSION; `most_days` may be 0 for any age."""
     made = signatures_made(version)
-    days = None if made is None else max(int((now - made) // _DAY), 0)
+    days = None if made is None else max(int((now - made) // DAY), 0)
     if days is None:
         return Finding("warning", _SUBJECT, f"nobody knows how old its signatures are ({printable(version)})", _FRESH)
     age = counted(days, "day", "days")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tempmaild.core.plural import counted
-from tempmaild.core.timespan import span
+from tempmaild.core.timespan import DAY, span
 from tempmaild.setup.finding import Finding
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _SWEEP_SECONDS = 300
 """A daemon notes the time every minute; a host that is busy may be late."""
-_BACKUP_SECONDS = 2 * 86_400
+_BACKUP_SECONDS = 2 * DAY
 """One is made every night; that of a host that was off comes later."""
 _OF_THE_DAEMON = ("address ", "block lists", "checking processes", "process ", "reactor", "writer")
 """What these findings are about cannot be seen from outside."""

@@ -10,6 +10,7 @@ from msgspec import Struct
 from tempmaild.core import alerts
 from tempmaild.core.alerts import Alert, News
 from tempmaild.core.health import Finding, State
+from tempmaild.core.timespan import HOUR
 
 if TYPE_CHECKING:
     from tempmaild.store.database import Handle
@@ -19,7 +20,6 @@ SENDING = 300
 """Seconds that a daemon may take to send a message, after which another one does it."""
 KEPT_MESSAGES = 200
 """So many are remembered."""
-_HOUR = 3600
 
 
 class Message(Struct, frozen=True):
@@ -115,7 +115,7 @@ def _put(transaction: Transaction, kept: list[Alert]) -> None:
 
 def _recent(db: Handle, now: int) -> int:
     row = db.row(
-        "SELECT count(*) FROM alert_message WHERE delivered AND sent_at > ? AND sent_at <= ?", now - _HOUR, now
+        "SELECT count(*) FROM alert_message WHERE delivered AND sent_at > ? AND sent_at <= ?", now - HOUR, now
     )
     assert row is not None
     count: int = row[0]

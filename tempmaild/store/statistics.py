@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
+from tempmaild.core.timespan import HOUR
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tempmaild.store.database import Handle
     from tempmaild.store.transaction import Transaction
 
-HOUR = 3600
 _KEPT_HOURS = 24 * 400
 """A year and a month, so that a month can be compared with that of the year before."""
 _REMEMBERED = 86_400

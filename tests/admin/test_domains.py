@@ -12,8 +12,9 @@ import pytest
 
 from tempmaild.core.block_rule import BlockRule
 from tempmaild.core.checking import Checking
-from tempmaild.core.lifetime import HOUR, PRESETS, Lifetime
+from tempmaild.core.lifetime import PRESETS, Lifetime
 from tempmaild.core.policy import Policy
+from tempmaild.core.timespan import HOUR
 from tempmaild.settings import Settings
 from tempmaild.store.domain_list import Amount
 from tempmaild_admin import create_app

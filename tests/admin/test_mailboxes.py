@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tempmaild.core.lifetime import FOREVER, HOUR, PRESETS, Lifetime
+from tempmaild.core.lifetime import FOREVER, PRESETS, Lifetime
+from tempmaild.core.timespan import HOUR
 from tempmaild.errors import NoSuchMailbox
 from tempmaild_admin.views import mailboxes as views
 from tests.support import LIFETIME, run

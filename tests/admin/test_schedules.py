@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from tempmaild.core.lifetime import DAY, HOUR
 from tempmaild.core.schedule import Cron, Every, Outcome, Purge, Report, Schedule, Shorten
+from tempmaild.core.timespan import DAY, HOUR
 from tests.support import NOW, run
 
 if TYPE_CHECKING:

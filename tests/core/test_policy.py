@@ -7,8 +7,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from tempmaild.core.lifetime import DAY, HOUR, LONGEST, PRESETS, SHORTEST, Lifetime
+from tempmaild.core.lifetime import LONGEST, PRESETS, SHORTEST, Lifetime
 from tempmaild.core.policy import ROLES, Kind, Policy, from_text, to_text, usual_lifetime
+from tempmaild.core.timespan import DAY, HOUR
 from tempmaild.errors import InvalidValue
 
 FULL = Policy(

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from tempmaild.core.lifetime import DAY, HOUR, LONGEST, MINUTE
+from tempmaild.core.lifetime import LONGEST
 from tempmaild.core.schedule import (
     Action,
     Cron,
@@ -27,6 +27,7 @@ from tempmaild.core.schedule import (
     timing_of_text,
     timing_to_text,
 )
+from tempmaild.core.timespan import DAY, HOUR, MINUTE
 from tempmaild.errors import InvalidValue
 from tests.support import NOW
 

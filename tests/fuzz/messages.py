@@ -10,7 +10,7 @@ from tempmaild.core import summary
 from tempmaild.core.address import normalise, readable, skeleton
 from tempmaild.core.attachment_names import TooManyNames, extensions, part_names
 from tempmaild.core.content import decode_words, decoded_body, decoded_text, part_filename
-from tempmaild.core.dates import EPOCH, SECONDS_OF_A_DAY, day_of, moment_of
+from tempmaild.core.dates import EPOCH, day_of, moment_of
 from tempmaild.core.envelope import parse_addresses
 from tempmaild.core.headers import fields, first_values, texts, unfold, without_comments
 from tempmaild.core.lines import has_bare_ends, has_line_over, with_crlf
@@ -21,6 +21,7 @@ from tempmaild.core.preview import MAX_PREVIEW, html_text, make_preview
 from tempmaild.core.removal import removal_of, without_parts
 from tempmaild.core.scanning import MAX_PIECES, all_pieces, hidden_pieces, whole
 from tempmaild.core.subject import LONGEST, base_subject
+from tempmaild.core.timespan import DAY
 from tempmaild.core.transfer import without_binary
 from tempmaild.errors import InvalidAddress
 from tests.core.messages import NAMES, check_offsets, load, walk
@@ -158,7 +159,7 @@ def check_dates(value: bytes) -> None:
     day, moment = day_of(value), moment_of(value)
     assert (day is None) is (moment is None)
     if day is not None and moment is not None:
-        assert abs((day.toordinal() - EPOCH) - moment // SECONDS_OF_A_DAY) <= 2
+        assert abs((day.toordinal() - EPOCH) - moment // DAY) <= 2
 
 
 def check_message_ids(value: bytes) -> None:

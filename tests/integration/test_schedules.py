@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tempmaild.appliance import open_appliance
-from tempmaild.core.lifetime import DAY
 from tempmaild.core.schedule import Every, Report, Schedule
+from tempmaild.core.timespan import DAY
 from tests.daemon import DOMAIN, start_daemon
 from tests.support import run
 

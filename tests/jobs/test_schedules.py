@@ -14,8 +14,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from tempmaild import log
-from tempmaild.core.lifetime import DAY
 from tempmaild.core.schedule import Cron, Every, Outcome, Purge, Report, Schedule
+from tempmaild.core.timespan import DAY
 from tempmaild.errors import StoreFailed
 from tempmaild.jobs.schedules import ScheduleJobs
 from tempmaild.store.transaction import SETTINGS

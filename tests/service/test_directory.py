@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from tempmaild.core.lifetime import HOUR, Lifetime
+from tempmaild.core.lifetime import Lifetime
 from tempmaild.core.policy import Policy
+from tempmaild.core.timespan import HOUR
 from tempmaild.errors import StoreFailed
 from tempmaild.notify.hub import Hub
 from tempmaild.service.directory import Directory

@@ -10,8 +10,9 @@ import msgspec
 import pytest
 
 from tempmaild.core.block_rule import BlockRule
-from tempmaild.core.lifetime import HOUR, Lifetime
+from tempmaild.core.lifetime import Lifetime
 from tempmaild.core.policy import Kind, Policy
+from tempmaild.core.timespan import HOUR
 from tempmaild.errors import (
     AddressReserved,
     AddressTaken,

@@ -8,9 +8,10 @@ import msgspec
 import pytest
 
 from tempmaild.appliance import open_appliance
-from tempmaild.core.lifetime import DAY, HOUR, MINUTE, Lifetime
+from tempmaild.core.lifetime import Lifetime
 from tempmaild.core.policy import Policy
 from tempmaild.core.schedule import Cron, DomainCount, Every, Outcome, Purge, Report, Run, Schedule, Shorten
+from tempmaild.core.timespan import DAY, HOUR, MINUTE
 from tempmaild.errors import (
     InvalidAddress,
     InvalidValue,

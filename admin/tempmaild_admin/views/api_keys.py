@@ -8,6 +8,7 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from flask_babel import gettext as _
 from flask_login import current_user
 
+from tempmaild.core.timespan import DAY
 from tempmaild.errors import InvalidValue, NameTaken, NoSuchApiKey
 from tempmaild_admin.forms import ConfirmForm
 from tempmaild_admin.forms.api_keys import WORDS, AddForm, ChangeForm, RotateForm
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 blueprint = Blueprint("api_keys", __name__, url_prefix="/keys")
 
 _PAGE: Final = 50
-_SOON: Final = 14 * 86_400
+_SOON: Final = 14 * DAY
 """Seconds before its end from which on the pages say that a key should be rotated."""
 
 

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, abort, render_template, request, stream_with_context, url_for
 
 from tempmaild.core.iso_time import iso
+from tempmaild.core.timespan import DAY
 from tempmaild.errors import InvalidValue
 from tempmaild.service.mail_log import LEFT_OUT, LOST
 from tempmaild.store.mail_log import Found
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 blueprint = Blueprint("mail_log", __name__, url_prefix="/mail-log")
 
 _PAGE: Final = 50
-_DAY: Final = 86_400
 MOST_EXPORTED: Final = 100_000
 """Rows of one export: some 30 MB, and as much as a spreadsheet is still quick with."""
 _TOGETHER: Final = 1000
@@ -40,7 +40,7 @@ _HEADER: Final = (
     *("time", "disposition", "decided by", "stage", "queue id", "client", "helo", "sender", "recipient", "size"),
     *("tls", "findings", "reply"),
 )
-_SECONDS: Final = {"24h": _DAY, "7d": 7 * _DAY, "30d": 30 * _DAY}
+_SECONDS: Final = {"24h": DAY, "7d": 7 * DAY, "30d": 30 * DAY}
 
 
 class Junk(NamedTuple):
@@ -56,7 +56,7 @@ def index() -> str:
     """List what is looked for."""
     form, before = SearchForm(request.args), _before()
     found = _find(form, before)
-    log, totals = appliance().mail_log, call(appliance().statistics.totals(_DAY))
+    log, totals = appliance().mail_log, call(appliance().statistics.totals(DAY))
     return render_template(
         "mail_log/index.html",
         form=form,
