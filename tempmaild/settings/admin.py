@@ -5,11 +5,7 @@ from urllib.parse import urlsplit
 from pydantic import Field
 
 from tempmaild.settings.section import Section
-from tempmaild.settings.values import Count, Seconds, Size, TcpAddress, TcpOnly, WebAddress
-
-_KIB = 2**10
-_MIB = 2**20
-_DAY = 86_400
+from tempmaild.settings.values import DAY, KIB, MIB, Count, Seconds, Size, TcpAddress, TcpOnly, WebAddress
 
 
 class Admin(Section):
@@ -29,12 +25,12 @@ class Admin(Section):
     )
     threads: Count = Field(4, ge=1, le=64, description="Requests that are served at the same time.")
     max_request_bytes: Size = Field(
-        8 * _MIB, ge=64 * _KIB, le=256 * _MIB, description="The largest request, such as a list that is imported."
+        8 * MIB, ge=64 * KIB, le=256 * MIB, description="The largest request, such as a list that is imported."
     )
     session_idle_seconds: Seconds = Field(
-        3600, ge=60, le=30 * _DAY, description="How long somebody who does nothing stays signed in."
+        3600, ge=60, le=30 * DAY, description="How long somebody who does nothing stays signed in."
     )
-    session_seconds: Seconds = Field(_DAY, ge=60, le=90 * _DAY, description="How long anybody stays signed in.")
+    session_seconds: Seconds = Field(DAY, ge=60, le=90 * DAY, description="How long anybody stays signed in.")
     require_totp: bool = Field(
         False, description="Whether people can do nothing before they have set up a second factor (RFC 6238)."
     )

@@ -8,6 +8,9 @@ from pydantic import Field
 from tempmaild.settings.filters import BlockLists, OptionalSpamFilter
 from tempmaild.settings.section import Section
 from tempmaild.settings.values import (
+    GIB,
+    KIB,
+    MIB,
     Count,
     DnsServers,
     Extensions,
@@ -18,10 +21,6 @@ from tempmaild.settings.values import (
     Seconds,
     Size,
 )
-
-_KIB = 2**10
-_MIB = 2**20
-_GIB = 2**30
 
 _EXTENSIONS = (
     # What Gmail blocks,
@@ -55,9 +54,9 @@ class Dns(Section):
         400, ge=1, le=10_000, description="Questions that the servers are asked at once, by each process that checks."
     )
     cache_bytes: Size = Field(
-        16 * _MIB,
-        ge=_MIB,
-        le=_GIB,
+        16 * MIB,
+        ge=MIB,
+        le=GIB,
         description="Answers that are kept for as long as they hold, in each process that checks.",
     )
 
@@ -304,5 +303,5 @@ class Spam(Section):
         "from 6 on and refuses from 15 on.",
     )
     max_message_bytes: Size = Field(
-        2 * _MIB, ge=64 * _KIB, le=_GIB, description="Larger messages are not shown to the filter: they take it long."
+        2 * MIB, ge=64 * KIB, le=GIB, description="Larger messages are not shown to the filter: they take it long."
     )

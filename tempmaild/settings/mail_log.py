@@ -5,9 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from tempmaild.settings.section import Section
-from tempmaild.settings.values import Count, Seconds
-
-_DAY = 86_400
+from tempmaild.settings.values import DAY, Count, Seconds
 
 
 class MailLog(Section):
@@ -15,7 +13,7 @@ class MailLog(Section):
     of its content. What came in the last second before a crash may be missing, for nobody waits for it."""
 
     keep_seconds: Seconds = Field(
-        14 * _DAY, ge=0, le=400 * _DAY, description="How long; 0 is no mail log at all. 1209600 is 14 days."
+        14 * DAY, ge=0, le=400 * DAY, description="How long; 0 is no mail log at all. 1209600 is 14 days."
     )
     addresses: Literal["shown", "hashed", "hidden"] = Field(
         "hashed",

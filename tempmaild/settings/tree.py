@@ -29,6 +29,10 @@ from tempmaild.settings.mail_log import MailLog
 from tempmaild.settings.metrics import Metrics
 from tempmaild.settings.section import Section
 from tempmaild.settings.values import (
+    DAY,
+    GIB,
+    KIB,
+    MIB,
     Addresses,
     Count,
     DatabaseUrl,
@@ -42,11 +46,6 @@ from tempmaild.settings.values import (
     Size,
     TcpAddress,
 )
-
-_KIB = 2**10
-_MIB = 2**20
-_GIB = 2**30
-_DAY = 86_400
 
 _LISTEN = "Addresses to listen on: HOST:PORT, [IPV6]:PORT or unix:PATH. [::] takes IPv4 connections as well."
 _LISTEN_TLS = "Addresses that speak TLS from the first byte (RFC 8314); they need [tls]. Usually {address}."
@@ -95,12 +94,12 @@ class Store(Section):
         description="Messages that wait together are made durable together: at most so many at once.",
     )
     group_bytes: Size = Field(
-        8 * _MIB, ge=64 * _KIB, le=_GIB, description="… and, beyond the first message, at most so much at once."
+        8 * MIB, ge=64 * KIB, le=GIB, description="… and, beyond the first message, at most so much at once."
     )
     minimum_free_disk_bytes: Size = Field(
-        256 * _MIB,
-        ge=_MIB,
-        le=1024 * _GIB,
+        256 * MIB,
+        ge=MIB,
+        le=1024 * GIB,
         description="With less free space than this in host.state, senders are asked to come back (452 4.3.1).",
     )
     readers: Count = Field(
@@ -131,9 +130,9 @@ class Limits(Section):
         64, ge=16, le=128, description="The size of one network in IPv6; 64 is one household or server."
     )
     memory_bytes: Size = Field(
-        512 * _MIB,
-        ge=_MIB,
-        le=1024 * _GIB,
+        512 * MIB,
+        ge=MIB,
+        le=1024 * GIB,
         description="Message data in memory at once; beyond it, senders are asked to come back (452 4.3.1).",
     )
     trusted_networks: Networks = Field(
@@ -165,9 +164,9 @@ class Smtp(Section):
     listen: Addresses = Field((TcpAddress("::", 25),), description=_LISTEN)
     listen_tls: Addresses = Field((), description=_LISTEN_TLS.format(address="none: mail hosts use STARTTLS"))
     max_message_bytes: Size = Field(
-        25 * _MIB,
-        ge=64 * _KIB,  # RFC 5321 §4.5.3.1.7
-        le=_GIB,
+        25 * MIB,
+        ge=64 * KIB,  # RFC 5321 §4.5.3.1.7
+        le=GIB,
         description="The largest message that is taken, by SMTP, LMTP or IMAP APPEND.",
     )
     max_recipients: Count = Field(
@@ -182,9 +181,9 @@ class Smtp(Section):
         "mail. normalise makes it data of the message, never its end; refuse refuses the message.",
     )
     max_data_line_bytes: Size = Field(
-        64 * _KIB,
+        64 * KIB,
         ge=1000,  # RFC 5321 §4.5.3.1.6
-        le=16 * _MIB,
+        le=16 * MIB,
         description="The longest line of a message. RFC 5321 allows 1000; real mail has longer ones.",
     )
     soft_errors: Count = Field(
@@ -194,11 +193,11 @@ class Smtp(Section):
         20, ge=1, le=1000, description="After so many refused commands, the client is disconnected (421)."
     )
     idle_seconds: Seconds = Field(
-        300, ge=10, le=_DAY, description="How long a client may be silent; RFC 5321 §4.5.3.2.7 asks for 300."
+        300, ge=10, le=DAY, description="How long a client may be silent; RFC 5321 §4.5.3.2.7 asks for 300."
     )
-    data_seconds: Seconds = Field(600, ge=10, le=_DAY, description="How long one message may take to arrive.")
+    data_seconds: Seconds = Field(600, ge=10, le=DAY, description="How long one message may take to arrive.")
     minimum_data_rate_bytes: Size = Field(
-        100, ge=0, le=_MIB, description="Bytes a second; a client that sends a message more slowly is disconnected."
+        100, ge=0, le=MIB, description="Bytes a second; a client that sends a message more slowly is disconnected."
     )
     max_messages_per_connection: Count = Field(
         1000, ge=0, le=999_999, description="Messages in one connection (RFC 9422 MAILMAX); 0 is no limit."
@@ -210,7 +209,7 @@ class Lmtp(Section):
 
     listen: Addresses = Field((), description=_LISTEN)
     max_recipients: Count = Field(1000, ge=1, le=10_000, description="Recipients of one message.")
-    idle_seconds: Seconds = Field(300, ge=10, le=_DAY, description="How long a client may be silent.")
+    idle_seconds: Seconds = Field(300, ge=10, le=DAY, description="How long a client may be silent.")
 
 
 class Imap(Section):
@@ -221,7 +220,7 @@ class Imap(Section):
     idle_seconds: Seconds = Field(
         1800,
         ge=1800,
-        le=7 * _DAY,
+        le=7 * DAY,
         description="How long a client may be silent; RFC 9051 §5.4 asks for at least 1800.",
     )
     login_seconds: Seconds = Field(60, ge=5, le=3600, description=_LOGIN)
@@ -240,7 +239,7 @@ class Pop3(Section):
     listen: Addresses = Field((TcpAddress("::", 110),), description=_LISTEN)
     listen_tls: Addresses = Field((), description=_LISTEN_TLS.format(address='["[::]:995"]'))
     idle_seconds: Seconds = Field(
-        600, ge=600, le=_DAY, description="How long a client may be silent; RFC 1939 §3 asks for at least 600."
+        600, ge=600, le=DAY, description="How long a client may be silent; RFC 1939 §3 asks for at least 600."
     )
     login_seconds: Seconds = Field(60, ge=5, le=3600, description=_LOGIN)
 
@@ -271,18 +270,18 @@ class Mailbox(Section):
     """Mailboxes, where their domain says nothing else."""
 
     lifetime_seconds: Seconds = Field(
-        _DAY, ge=60, le=3650 * _DAY, description="How long a new mailbox lives; 86400 is a day."
+        DAY, ge=60, le=3650 * DAY, description="How long a new mailbox lives; 86400 is a day."
     )
     quarantine_seconds: Seconds = Field(
-        30 * _DAY,
+        30 * DAY,
         ge=0,
-        le=3650 * _DAY,
+        le=3650 * DAY,
         description="How long the address of a destroyed mailbox stays unused; 2592000 is 30 days.",
     )
     clock_tolerance_seconds: Seconds = Field(
-        7 * _DAY,
+        7 * DAY,
         ge=3600,
-        le=3650 * _DAY,
+        le=3650 * DAY,
         description="A daemon that starts believes the clock of its host only up to this long after any daemon last "
         "ran; otherwise time goes on from then until the operator says `tempmaild clock accept`. So a clock that is "
         "wrong by a year destroys nothing. 604800 is a week.",

@@ -17,10 +17,15 @@ from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, PlainValidator, Strict
 
+KIB, MIB, GIB = 2**10, 2**20, 2**30
+"""Octets."""
+DAY = 86_400
+"""Seconds."""
+
 Network = IPv4Network | IPv6Network
 
 _WILDCARDS = frozenset({"0.0.0.0", "::"})  # noqa: S104 -- compared with, not bound
-_UNITS = {"GiB": 2**30, "MiB": 2**20, "KiB": 2**10, "B": 1}
+_UNITS = {"GiB": GIB, "MiB": MIB, "KiB": KIB, "B": 1}
 _SIZE = re.compile(r"([0-9]{1,15}) ?(B|KiB|MiB|GiB)")
 _TCP = re.compile(r"(?:\[(?P<ipv6>[^]]*)\]|(?P<host>[^]\[:]+)):(?P<port>[0-9]{1,5})")
 # RFC 1123 §2.1: letters, digits and inner hyphens, at most 63 octets between two dots
