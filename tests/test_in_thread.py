@@ -18,7 +18,7 @@ class Writer:
     async def stop(self): pass
 
 access = ReactorAccess(reactor, None, Writer(), None, 1)
-go_on, together, most = threading.Event(), 0, 0
+full, go_on, together, most = threading.Event(), threading.Event(), 0, 0
 lock = threading.Lock()
 
 def work(number):
@@ -27,8 +27,8 @@ def work(number):
         together += 1
         most = max(most, together)
         if together == _STRETCHING:
-            go_on.set()
-    assert go_on.wait(30)
+            full.set()
+    assert full.wait(30) and go_on.wait(30)
     with lock:
         together -= 1
     return number
@@ -40,6 +40,7 @@ async def main():
         await access.stretch(work, 0)
     except TooManyLogins:
         print("refused")
+    go_on.set()
     print(sum([await job for job in jobs]), most)
     # All the places are free again, whether the work succeeds or fails.
     for _ in range(_STRETCHING + _WAITING + 1):
