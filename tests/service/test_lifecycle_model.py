@@ -377,7 +377,8 @@ class Machine(RuleBasedStateMachine):
         # As it is now: a client that has selected it asks for what has changed.
         folder = run(inbox.folder(folder.name))
         assert [entry.uid for entry in run(inbox.entries(folder))] == list(expected)
-        assert list(run(inbox.summaries(folder.id, list(expected)))) == list(expected)
+        # They are asked for by UID; databases give them in any order.
+        assert run(inbox.summaries(folder.id, list(expected))).keys() == expected.keys()
         for uid, content in expected.items():
             assert run(inbox.content(folder.id, uid)) == content
 
