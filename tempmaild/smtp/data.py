@@ -120,8 +120,7 @@ async def _deliver_to(
             s.statistics.treated(verdict)
             _log_refusal(s, transaction, message_id, verdict.decided_by, text=verdict.refusal.text)
             reply = replies.refusal(verdict.refusal, later=verdict.disposition == "later")
-            _note_message(s, transaction, message_id, _outcome_of(verdict, reply), recipients)
-            return _same_for_all(recipients, reply)
+            return _told(s, transaction, message_id, _outcome_of(verdict, reply), recipients, reply)
         trace = _trace(s, transaction, message_id, verdict.fields)
         changed = content if verdict.content is None else verdict.content
         reached = await s.deliveries.deliver(trace + changed, recipients, verdict)
@@ -130,8 +129,7 @@ async def _deliver_to(
     except TempmaildError as error:
         _log_refusal(s, transaction, message_id, type(error).__name__, text=error)
         reply = s.reply_to(error)
-        _note_message(s, transaction, message_id, refused(reply, reason_of(error)), recipients)
-        return _same_for_all(recipients, reply)
+        return _told(s, transaction, message_id, refused(reply, reason_of(error)), recipients, reply)
     s.errors = 0
     # Not before: what could not be stored comes again.
     s.statistics.treated(verdict)
@@ -146,13 +144,11 @@ async def _deliver_to(
         disposition=verdict.disposition,
     )
     accepted = f"250 2.0.0 Ok: stored as {message_id}\r\n".encode()
-    _note_message(s, transaction, message_id, _outcome_of(verdict, accepted), reached)
-    answers = _same_for_all(reached, accepted)
+    answers = _told(s, transaction, message_id, _outcome_of(verdict, accepted), reached, accepted)
     if len(reached) < len(recipients):
         gone = replies.reply_to(NoSuchMailbox())
         others = [recipient for recipient in recipients if mailbox_of(recipient) not in answers]
-        _note_message(s, transaction, message_id, refused(gone, reason_of(NoSuchMailbox())), others)
-        answers |= _same_for_all(others, gone)
+        answers |= _told(s, transaction, message_id, refused(gone, reason_of(NoSuchMailbox())), others, gone)
     return answers
 
 
@@ -179,6 +175,19 @@ def _note_message(
     """Have the mail log know what became of a message, for some recipients or for all."""
     for recipient in transaction.recipients if recipients is None else recipients:
         s.note("data", message_id, transaction.sender, recipient.address, transaction.size, outcome)
+
+
+def _told(
+    s: Dialogue,
+    transaction: Transaction,
+    message_id: str,
+    outcome: Outcome,
+    recipients: Sequence[Recipient],
+    answer: bytes,
+) -> dict[tuple[str, int], bytes]:
+    """Give all of these recipients the same answer, of which the mail log knows."""
+    _note_message(s, transaction, message_id, outcome, recipients)
+    return dict.fromkeys(map(mailbox_of, recipients), answer)
 
 
 async def _answer(s: Dialogue, transaction: Transaction, reply: bytes) -> None:
@@ -212,10 +221,6 @@ def _trace(s: Dialogue, transaction: Transaction, message_id: str, fields: bytes
 def _outcome_of(verdict: Verdict, reply: bytes) -> Outcome:
     """Say what became of a message that was examined."""
     return Outcome(verdict.disposition, verdict.decided_by, reply.decode("ascii").strip(), verdict.findings)
-
-
-def _same_for_all(recipients: Sequence[Recipient], answer: bytes) -> dict[tuple[str, int], bytes]:
-    return dict.fromkeys(map(mailbox_of, recipients), answer)
 
 
 def _is_good(answer: bytes) -> bool:
