@@ -153,8 +153,7 @@ class Clamav:
         if version != self._version:
             self._log.info("clamd-version", version=version)
             self._version = version
-        made = signatures_made(version)
-        age = None if made is None else int(self._now() - made) // DAY
+        age = days_of_signatures(version, self._now())
         if self._max_age_days and (age is None or age > self._max_age_days):
             self._log.warning("clamd-signatures-old", days="unknown" if age is None else age, version=version)
 
@@ -240,6 +239,12 @@ def _problems(missing: int, fields: Outcome, archive: Outcome) -> Iterator[str]:
         yield "clamav: clamd takes mail that exceeds its limits for clean: it needs ScanMail and AlertExceedsMax"
     if archive.state != "unscannable":
         yield "clamav: clamd takes encrypted archives for clean: it needs ScanArchive and AlertEncrypted"
+
+
+def days_of_signatures(version: str, now: float) -> int | None:
+    """Give how many days old clamd's signatures are `now`, from its reply to VERSION; None if it does not say."""
+    made = signatures_made(version)
+    return None if made is None else max(int(now - made) // DAY, 0)
 
 
 def signatures_made(version: str) -> float | None:

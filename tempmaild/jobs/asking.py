@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 
 from tempmaild import log
 from tempmaild.checks.blocklists import Blocklists
-from tempmaild.checks.clamav import signatures_made
+from tempmaild.checks.clamav import days_of_signatures
 from tempmaild.checks.clamd_client import VERSION, Clamd, ClamdFailed, printable
 from tempmaild.checks.dns import LookupFailed, NoSuchName, Resolver
 from tempmaild.core.health import Finding
-from tempmaild.core.timespan import DAY
 from tempmaild.settings import TcpAddress
 
 if TYPE_CHECKING:
@@ -60,11 +59,10 @@ def of_clamd(settings: Settings, now: float) -> Finding:
 
 def of_signatures(version: str, now: float) -> Finding:
     """Tell how old signatures are, from clamd's reply to VERSION."""
-    made, advice = signatures_made(version), "systemctl status clamav-freshclam"
-    if made is None:
+    days, advice = days_of_signatures(version, now), "systemctl status clamav-freshclam"
+    if days is None:
         text = "Nobody knows how old its signatures are (%(version)s)."
         return Finding("clamd", "warning", text, advice, {"version": printable(version)})
-    days = max(int((now - made) // DAY), 0)
     if days < _SIGNATURES_WARNING:
         return Finding("clamd", "fine", "It answers, with signatures of these days.")
     state: State = "warning" if days < _SIGNATURES_PROBLEM else "problem"

@@ -6,10 +6,9 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from tempmaild import log
-from tempmaild.checks.clamav import Clamav, signatures_made
+from tempmaild.checks.clamav import Clamav, days_of_signatures
 from tempmaild.checks.clamd_client import VERSION, Clamd, ClamdFailed, printable
 from tempmaild.core.plural import counted
-from tempmaild.core.timespan import DAY
 from tempmaild.setup.finding import Finding
 
 if TYPE_CHECKING:
@@ -43,8 +42,7 @@ def examine(settings: Settings, now: float) -> Iterator[Finding]:
 
 def of_signatures(version: str, most_days: int, now: float) -> Finding:
     """Tell how old signatures are, from clamd's reply to VERSION; `most_days` may be 0 for any age."""
-    made = signatures_made(version)
-    days = None if made is None else max(int((now - made) // DAY), 0)
+    days = days_of_signatures(version, now)
     if days is None:
         return Finding("warning", _SUBJECT, f"nobody knows how old its signatures are ({printable(version)})", _FRESH)
     age = counted(days, "day", "days")
