@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from tempmaild.core.content import decoded_body
 from tempmaild.core.headers import fields, texts
+from tempmaild.core.lines import has_line_over
 from tempmaild.core.mime import parse, select_fields
 from tempmaild.core.parameters import parameter_octets
 
@@ -204,7 +205,7 @@ def _is_ordinary(raw: bytes, root: Part) -> bool:
         len(boundaries) <= _MULTIPARTS
         and b"\0" not in raw
         and _have_no_common_start(boundaries)
-        and _has_short_lines(raw)
+        and not has_line_over(raw, _LINE)
         and len(dashes) == delimiters
         and all(
             [lines.startswith(b"\n--%s--" % each, start) for start in dashes].count(True) == 1 for each in boundaries
@@ -244,16 +245,6 @@ def _boundary(part: Part) -> bytes | None:
 def _have_no_common_start(boundaries: list[bytes]) -> bool:
     ordered = sorted(boundary.lower() for boundary in boundaries)
     return not any(after.startswith(before) for before, after in pairwise(ordered))
-
-
-def _has_short_lines(raw: bytes) -> bool:
-    position = 0
-    while len(raw) - position > _LINE:
-        end = raw.rfind(b"\n", position, position + _LINE)
-        if end < 0:
-            return False
-        position = end + 1
-    return True
 
 
 def _is_seen(raw: bytes, part: Part) -> bool:

@@ -38,7 +38,7 @@ def check_offsets(raw: bytes, root: Part) -> None:
     assert root.end == len(raw)
     for part in walk(root):
         assert 0 <= part.header <= part.body <= part.end <= len(raw)
-        assert part.lines == raw.count(b"\n", part.body, part.end)
+        assert part.lines in {raw.count(line_end, part.body, part.end) for line_end in (b"\r\n", b"\n")}
         assert bool(part.children) is (part.is_multipart or part.is_message)
         position = part.body
         for child in part.children:
