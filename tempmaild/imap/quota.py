@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tempmaild.core.folder_name import normalise_new_name
 from tempmaild.errors import NoSuchFolder
 from tempmaild.imap.dialogue import LOGGED_IN, Command, Dialogue
 from tempmaild.imap.names import folder_name, written
 from tempmaild.imap.replies import Refused
 
 if TYPE_CHECKING:
-    from tempmaild.core.mailbox import Folder
     from tempmaild.imap.grammar import Parser
 
 
@@ -27,26 +27,30 @@ async def get_quota(s: Dialogue, parser: Parser) -> bytes:
         folder = await s.inbox.folder(name)
     except NoSuchFolder:
         raise Refused(b"NONEXISTENT", b"There is no such quota root") from None
-    s.say(_quota(s, folder))
+    s.say(_quota(s, written(folder.name, utf8=s.utf8), folder.messages))
     return b"OK Told"
 
 
 async def get_quota_root(s: Dialogue, parser: Parser) -> bytes:
-    """Tell the quota root of a folder, and its limit."""
+    """Tell the quota root of a folder, and its limit; of a folder that is not there, those that it would have."""
     name = folder_name(parser)
     parser.end()
-    folder = await s.inbox.folder(name)
-    wire_name = written(folder.name, utf8=s.utf8)
+    try:
+        folder = await s.inbox.folder(name)
+    except NoSuchFolder:
+        name, messages = normalise_new_name(name), 0
+    else:
+        name, messages = folder.name, folder.messages
+    wire_name = written(name, utf8=s.utf8)
     if s.inbox.mailbox.lifetime.messages:
-        s.say(b"* QUOTAROOT %b %b\r\n%b" % (wire_name, wire_name, _quota(s, folder)))
+        s.say(b"* QUOTAROOT %b %b\r\n%b" % (wire_name, wire_name, _quota(s, wire_name, messages)))
     else:
         s.say(b"* QUOTAROOT %b\r\n" % wire_name)
     return b"OK Told"
 
 
-def _quota(s: Dialogue, folder: Folder) -> bytes:
-    limit = s.inbox.mailbox.lifetime.messages
-    return b"* QUOTA %b (MESSAGE %d %d)\r\n" % (written(folder.name, utf8=s.utf8), folder.messages, limit)
+def _quota(s: Dialogue, wire_name: bytes, messages: int) -> bytes:
+    return b"* QUOTA %b (MESSAGE %d %d)\r\n" % (wire_name, messages, s.inbox.mailbox.lifetime.messages)
 
 
 async def set_quota(_: Dialogue, parser: Parser) -> bytes:
