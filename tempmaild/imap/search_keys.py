@@ -64,7 +64,8 @@ def parse_search(parser: Parser, scope: Scope) -> Criteria:
 
     Raises:
         SyntaxProblem: if they are none.
-        Refused: the charset is not known, there are more than `MOST_TEXTS`, or a sequence number is not allowed.
+        Refused: the charset is not known, a text is not in it, there are more than `MOST_TEXTS`, or a sequence number
+            is not allowed.
     """
     codec = "utf-8"
     if not scope.is_utf8 and parser.accept(b"CHARSET "):
@@ -193,7 +194,9 @@ class KeyReader:
         try:
             return octets.decode(self._codec)
         except UnicodeDecodeError:
-            self._parser.fail(f"Expected a string in {self._codec}")
+            # Angus Mail (JavaMail) enables UTF8=ACCEPT and then writes the lower octet of each character. After NO it
+            # searches by itself, and finds the right messages; BAD it passes on to its user.
+            raise Refused(b"CLIENTBUG", b"A text is not in the charset") from None
 
     def numbers(self) -> Key:
         """Read a set of sequence numbers."""

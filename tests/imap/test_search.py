@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from tempmaild.imap.grammar import Parser, SyntaxProblem
 from tempmaild.imap.message import Message
 from tempmaild.imap.object_ids import email_id
-from tempmaild.imap.replies import Refused
+from tempmaild.imap.replies import NO, Refused
 from tempmaild.imap.search import Cost, Key
 from tempmaild.imap.search_keys import MOST_TEXTS, Criteria, Scope, parse_search, parse_search_in_charset
 from tests.imap.messages import SAMPLES, crlf, make_message
@@ -451,8 +451,10 @@ def test_sort_and_thread_name_a_charset() -> None:
 
 @pytest.mark.parametrize("start", [b"", b"CHARSET UTF-8 ", b"CHARSET US-ASCII "])
 def test_text_that_is_not_in_the_charset(start: bytes) -> None:
-    with pytest.raises(SyntaxProblem):
+    with pytest.raises(Refused) as refused:
         key(start + b'TEXT "caf\xe9"')
+    assert refused.value.refusal.code == b"CLIENTBUG"
+    assert refused.value.refusal.condition == NO
 
 
 # -- what is asked of the store
