@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from tempmaild.core.lifetime import FOREVER
 from tempmaild.core.mailbox import INBOX
+from tempmaild.core.plural import counted
 from tempmaild.core.timespan import DAY
 from tempmaild.errors import (
     Banned,
@@ -291,7 +292,7 @@ class Pop3Session(Session):
         self._inbox = inbox
         self._state = State.TRANSACTION
         self.log.info("login", address=inbox.mailbox.address)
-        self.say(replies.ok(f"{self._maildrop.count} messages"))
+        self.say(replies.ok(self._how_many()))
 
     async def _refuse_login(self, name: str) -> None:
         self.log.info("login-failed", address=name[:256])
@@ -355,6 +356,9 @@ class Pop3Session(Session):
 
     # The TRANSACTION state
 
+    def _how_many(self) -> str:
+        return counted(self._maildrop.count, "message", "messages")
+
     async def _stat(self, argument: bytes) -> None:
         grammar.nothing(argument)
         self.say(b"+OK %d %d\r\n" % (self._maildrop.count, self._maildrop.octets))
@@ -364,8 +368,8 @@ class Pop3Session(Session):
             number = grammar.number(argument)
             self.say(b"+OK %d %d\r\n" % (number, self._maildrop.size(number)))
         else:
-            first = b"+OK %d messages (%d octets)" % (self._maildrop.count, self._maildrop.octets)
-            self.say(replies.lines(first, self._maildrop.sizes()))
+            first = f"+OK {self._how_many()} ({self._maildrop.octets} octets)"
+            self.say(replies.lines(first.encode(), self._maildrop.sizes()))
 
     async def _uidl(self, argument: bytes) -> None:
         if argument:
@@ -418,7 +422,7 @@ class Pop3Session(Session):
     async def _rset(self, argument: bytes) -> None:
         grammar.nothing(argument)
         self._maildrop.reset()
-        self.say(replies.ok(f"{self._maildrop.count} messages"))
+        self.say(replies.ok(self._how_many()))
 
     _commands: ClassVar[dict[bytes, Command]] = {
         b"STLS": Command(AUTHORIZATION, _stls),  # RFC 2595 §4

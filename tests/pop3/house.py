@@ -74,7 +74,8 @@ class House:
     def log_in(self) -> Dialog:
         dialog = self.connect()
         dialog.read()
-        assert dialog.send(f"USER {ADDRESS}\r\nPASS {self.secret}\r\n".encode()).endswith(b" messages\r\n")
+        answer = dialog.send(f"USER {ADDRESS}\r\nPASS {self.secret}\r\n".encode())
+        assert answer.endswith((b" message\r\n", b" messages\r\n"))
         return dialog
 
 
