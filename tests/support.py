@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tempmaild.appliance import open_appliance
 from tempmaild.core.lifetime import Lifetime
+from tempmaild.core.verdict import UNCHECKED
 from tempmaild.settings import Settings
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from tempmaild.appliance import Appliance
     from tempmaild.core.mailbox import Mailbox
+    from tempmaild.core.verdict import Verdict
     from tempmaild.service.checking import Examiner
 
 T = TypeVar("T")
@@ -78,11 +80,11 @@ class TestAppliance:
         new = run(self.mailboxes.create(address, lifetime))
         return Account(new.mailbox, new.secret)
 
-    def deliver(self, address: str, content: bytes = MESSAGE) -> None:
+    def deliver(self, address: str, content: bytes = MESSAGE, verdict: Verdict = UNCHECKED) -> None:
         local_part, _, domain = address.partition("@")
         recipient = run(self.deliveries.recipient(local_part, domain))
         content = run(self.deliveries.normalised(content))
-        assert run(self.deliveries.deliver(content, [recipient])) == [recipient]
+        assert run(self.deliveries.deliver(content, [recipient], verdict)) == [recipient]
 
     @property
     def watched(self) -> list[int]:

@@ -1,4 +1,4 @@
-"""The mail log in words: what became of a message, why, and what the checks have found."""
+"""Mail in words: what became of a message, why, and what the checks have found."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from tempmaild_admin.overview import METHODS, REASONS
 
 if TYPE_CHECKING:
     from tempmaild.core.mail_log import Noted
+    from tempmaild.core.verdict import Finding
 
 DISPOSITIONS: Final[dict[str, Any]] = {
     "accept": _l("accepted"),
@@ -83,12 +84,12 @@ _FOUND: Final[dict[tuple[str, str], Any]] = {
 }
 
 
-def method(noted: Noted) -> str:
+def method(noted: Noted | Finding) -> str:
     """Give what a check is called; what is not known by its own name."""
     return str(METHODS.get(noted.method, noted.method))
 
 
-def found(noted: Noted) -> str:
+def found(noted: Noted | Finding) -> str:
     """Say what a check has found."""
     known = _FOUND.get((noted.method, noted.result))
     return str(known) if known else _("The result is “%(result)s”.", result=noted.result)

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from tempmaild.core.envelope import Address
     from tempmaild.core.mime import Part
-    from tempmaild.core.verdict import Finding
     from tempmaild.service.open_mail import Opened
 
 LONGEST_TEXT: Final = 256 << 10
@@ -203,31 +202,3 @@ def people(addresses: Sequence[Address]) -> str:
 def _person(address: Address) -> str:
     mailbox = line(address.mailbox) + "@" + line(address.host)
     return f"{line(address.name)} <{mailbox}>" if address.name else mailbox
-
-
-def in_words(finding: Finding) -> str:
-    """Say what one check of the message's arrival has found."""
-    method = {
-        "spf": _("Sending host (SPF)"),
-        "dkim": _("Signature (DKIM)"),
-        "arc": _("Forwarders' signatures (ARC)"),
-        "dmarc": _("Author's domain (DMARC)"),
-        "iprev": _("Name of the client's address"),
-        "x-helo": _("Name that the client gave"),
-        "x-dnsbl": _("Block lists"),
-        "x-spam": _("Spam filter"),
-        "x-attachments": _("Attachments"),
-        "x-clamav": _("Virus scanner"),
-    }.get(finding.method, finding.method)
-    result = {
-        "pass": _("good"),
-        "fail": _("bad"),
-        "softfail": _("probably bad"),
-        "neutral": _("says nothing"),
-        "none": _("nothing to check"),
-        "policy": _("not accepted by policy"),
-        "unscannable": _("cannot be looked into"),
-        "temperror": _("could not be checked at that time"),
-        "permerror": _("cannot be checked, as it is wrong itself"),
-    }.get(finding.result, finding.result)
-    return f"{method}: {result}"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tempmaild.core.verdict import UNCHECKED, Finding, Verdict
 from tempmaild_admin import reader
 from tests.support import LIFETIME, run
 
@@ -30,9 +31,9 @@ def inbox(console: Console) -> str:
     return deliver(console, "joe@open.test", MESSAGE)
 
 
-def deliver(console: Console, address: str, message: bytes) -> str:
+def deliver(console: Console, address: str, message: bytes, verdict: Verdict = UNCHECKED) -> str:
     mailbox = console.house.create(address).mailbox
-    console.house.deliver(address, message)
+    console.house.deliver(address, message, verdict)
     folders = run(console.appliance.mailboxes.describe(address)).folders
     folder = next(folder for folder in folders if folder.name == "INBOX")
     return f"/mailboxes/{mailbox.id}/{folder.id}/"
@@ -79,6 +80,15 @@ def test_a_message(console: Console, inbox: str) -> None:
     assert "frame-src 'self'" in policy
     assert "script-src 'self';" in policy
     assert looked_at(console) == [("op", 1, "text")]
+
+
+def test_what_was_found_on_arrival(console: Console, inbox: str) -> None:
+    del inbox
+    found = (Finding("spf", "pass", (("smtp.mailfrom", "<b>"),)), Finding("x-new", "odd", reason="who knows"))
+    path = deliver(console, "ann@open.test", MESSAGE, Verdict(findings=found))
+    page = console.as_("operator").page(f"{path}1/")
+    assert "SPF pass The sender's domain lets this client send its mail. smtp.mailfrom=<b>" in page.text
+    assert "x-new odd The result is “odd”. (who knows)" in page.text
 
 
 def test_html_is_of_no_origin(console: Console, inbox: str) -> None:

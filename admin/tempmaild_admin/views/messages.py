@@ -23,7 +23,7 @@ from flask_login import current_user
 
 from tempmaild.core.address import readable
 from tempmaild.errors import CredentialRefused, MailboxGone, MessageDamaged, NoSuchFolder, NoSuchMailbox
-from tempmaild_admin import reader
+from tempmaild_admin import mail_words, reader
 from tempmaild_admin.guard import needs
 from tempmaild_admin.protection import POLICY
 from tempmaild_admin.services import appliance, call, services
@@ -93,6 +93,7 @@ def show(mailbox_id: int, folder_id: int, uid: int) -> ResponseReturnValue:
         reading=reader.read(opened),
         size=len(opened.content),
         reader=reader,
+        words=mail_words,
     )
     answer = make_response(page)
     answer.headers["Content-Security-Policy"] = f"{POLICY}; frame-src 'self'"
