@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import time
 from contextlib import closing
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tempmaild.appliance import open_appliance
 from tempmaild.errors import TempmaildError
+from tempmaild.jobs.looks import BACKUPS
 from tempmaild.settings import SettingsError, load
 from tempmaild.setup import of_certificate, of_clamd, of_dns, of_host, of_listeners, of_store
 from tempmaild.setup.asking import has_mailbox
@@ -19,10 +19,9 @@ from tempmaild.store.opening import pending_migrations
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
+    from pathlib import Path
 
     from tempmaild.settings import Settings
-
-BACKUPS = Path("/var/backups/tempmaild")
 
 
 def examine(config: Path | None, environ: Mapping[str, str], backups: Path = BACKUPS) -> list[Finding]:

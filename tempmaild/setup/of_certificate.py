@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from cryptography import x509
 
 from tempmaild.core.plural import counted
 from tempmaild.core.timespan import DAY
+from tempmaild.jobs.looks import CERTIFICATE_PROBLEM, CERTIFICATE_WARNING
 from tempmaild.net.tls import Certificate, CertificateUnusable
 from tempmaild.setup.finding import Finding
 
@@ -16,10 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tempmaild.settings import Settings
+    from tempmaild.setup.finding import Severity
 
 _SUBJECT = "certificate"
-SOON_DAYS = 14
-"""certbot renews 30 days before the end; who is at 14 has missed that for two weeks."""
 _LARGEST = 2**20
 """Octets of a chain; real ones have a few thousand."""
 
@@ -56,16 +55,17 @@ def examine(settings: Settings, now: float) -> Iterator[Finding]:
 
 def _lasting(leaf: x509.Certificate, now: float) -> Finding:
     end = leaf.not_valid_after_utc
-    days = (end - datetime.fromtimestamp(now, UTC)).total_seconds() / DAY
+    left = end.timestamp() - now
     if leaf.not_valid_before_utc.timestamp() > now:
         return Finding(
             "error", _SUBJECT, f"it is good only from {leaf.not_valid_before_utc:%F} on", "is the clock right?"
         )
-    if days < 0:
+    if left <= 0:
         return Finding("error", _SUBJECT, f"it has expired on {end:%F}", "renew it: certbot renew")
-    if days < SOON_DAYS:
-        text = f"it expires in {counted(int(days), 'day', 'days')}"
-        return Finding("warning", _SUBJECT, text, "why was it not renewed? certbot renew")
+    if left < CERTIFICATE_WARNING:
+        text = f"it expires in {counted(int(left / DAY), 'day', 'days')}"
+        severity: Severity = "error" if left < CERTIFICATE_PROBLEM else "warning"
+        return Finding(severity, _SUBJECT, text, "why was it not renewed? certbot renew")
     return Finding("fine", _SUBJECT, f"it is good until {end:%F}")
 
 

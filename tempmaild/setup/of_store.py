@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tempmaild.core.plural import counted
-from tempmaild.core.timespan import DAY, span
+from tempmaild.core.timespan import span
+from tempmaild.jobs.looks import BACKUP_SECONDS
 from tempmaild.setup.finding import Finding
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
 _SWEEP_SECONDS = 300
 """A daemon notes the time every minute; a host that is busy may be late."""
-_BACKUP_SECONDS = 2 * DAY
-"""One is made every night; that of a host that was off comes later."""
 _OF_THE_DAEMON = ("address ", "block lists", "checking processes", "process ", "reactor", "writer")
 """What these findings are about cannot be seen from outside."""
 _SEVERITIES: dict[health.State, Severity] = {
@@ -103,6 +102,6 @@ def of_backups(folder: Path, now: float) -> Finding:
     remedy = "systemctl status tempmaild-backup.timer tempmaild-backup"
     if latest is None:
         return Finding("warning", "backup", f"there is none in {folder}", remedy)
-    if now - latest > _BACKUP_SECONDS:
+    if now - latest > BACKUP_SECONDS:
         return Finding("warning", "backup", f"the latest is {span(int(now - latest))} old", remedy)
     return Finding("fine", "backup", f"the latest is {span(int(now - latest))} old")

@@ -54,10 +54,11 @@ class TestCertificate:
         [
             (-1, "error", "it is good only from 2026-05-28 on"),
             (0, "fine", "it is good until 2027-05-28"),
-            (350, "fine", "it is good until 2027-05-28"),
+            (343, "fine", "it is good until 2027-05-28"),
+            (345, "warning", "it expires in 20 days"),
             (355, "warning", "it expires in 10 days"),
-            (364, "warning", "it expires in 1 day"),
-            (366, "error", "it has expired on 2027-05-28"),
+            (364, "error", "it expires in 1 day"),
+            (365, "error", "it has expired on 2027-05-28"),
         ],
     )
     def test_its_time_is_seen(self, settings: Settings, days: int, severity: str, words: str) -> None:
