@@ -157,11 +157,11 @@ def console(config: Path) -> Iterator[None]:
         process.wait()
 
 
-def make_certificate(certificate: Path, key: Path, now: datetime) -> None:
-    """Write a certificate for this machine that signs itself, and its key."""
+def make_certificate(certificate: Path, key: Path, now: datetime, host: str = _HOST) -> None:
+    """Write a certificate that signs itself, for this name and this machine's own address, and its key."""
     private_key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, _HOST)])
-    names = [x509.DNSName(_HOST), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
+    names = [x509.DNSName(host), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
     signed = (
         x509.CertificateBuilder()
         .subject_name(name)
