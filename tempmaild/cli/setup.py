@@ -14,6 +14,7 @@ from tempmaild import log
 from tempmaild.cli.calls import Call, Commands, json_option, print_json
 from tempmaild.errors import InvalidValue
 from tempmaild.settings import SettingsError, load
+from tempmaild.settings.credentials import FOLDER
 from tempmaild.setup.answers import Answers, certbot_files, checked
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ _QUESTIONS = {
     "clamd": "Where clamd listens (empty: mail is not scanned)",
     "operator": "The mailbox for postmaster@, abuse@ and the like (empty: none)",
     "console": "The address under which people open the console (empty: this host alone)",
+    "alerts": "Where messages go when something is not well, as apprise's URLs with spaces between (empty: nowhere)",
 }
 _NONE = "none"
 """What takes away what is offered."""
@@ -111,6 +113,8 @@ def _in_force(config: Path) -> dict[str, str]:
         "clamd": str(settings.clamav.address or ""),
         "operator": settings.mailbox.operator,
         "console": admin.url if admin.behind_proxy else "",
+        # Those that somebody has put into the settings stay there.
+        "alerts": " ".join(settings.alerts.urls) if (config.parent / FOLDER / "alerts.urls").exists() else "",
     }
 
 

@@ -10,6 +10,7 @@ from psycopg.conninfo import conninfo_to_dict
 from tempmaild.core.address import normalise_domain
 from tempmaild.errors import InvalidAddress, InvalidValue
 from tempmaild.settings.values import (
+    parse_alert_url,
     parse_database_url,
     parse_host_name,
     parse_optional_address,
@@ -36,6 +37,7 @@ class Answers(NamedTuple):
         clamd: where clamd listens.
         operator: the mailbox that gets mail for postmaster and the like.
         console: the address under which people open the console.
+        alerts: apprise's URLs, with spaces between them, of who is told when something is not well.
     """
 
     host: str
@@ -46,6 +48,7 @@ class Answers(NamedTuple):
     clamd: str = ""
     operator: str = ""
     console: str = ""
+    alerts: str = ""
 
     @property
     def has_password(self) -> bool:
@@ -127,4 +130,5 @@ _CHECKS = {
     "clamd": _parsed(parse_server),
     "operator": _parsed(parse_optional_address),
     "console": _parsed(lambda text: parse_web_address(text) if text else ""),
+    "alerts": _parsed(lambda text: " ".join(map(parse_alert_url, text.split()))),
 }

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from tempmaild.settings.values import toml
 from tempmaild.setup.configuration import configuration
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 CONFIG = "/etc/tempmaild/tempmaild.toml"
 _CREDENTIALS = "/etc/tempmaild/credentials"
+_ALERTS = f"{_CREDENTIALS}/alerts.urls"
 _UNITS = "/etc/systemd/system"
 _HOME = "/opt/tempmaild"
 """Where the unit files expect the program; another place is written into them."""
@@ -55,7 +57,7 @@ def wanted(answers: Answers, shared: Path, root: Path, home: str = sys.prefix) -
     """
     return [
         *_of_systemd(answers, shared, home),
-        *_of_settings(answers, shared),
+        *_of_settings(answers, shared, root),
         *_of_others(answers, shared, root, home),
     ]
 
@@ -91,14 +93,20 @@ def _credentials(answers: Answers, service: str) -> Iterator[str]:
         yield f"LoadCredential=tls.key:{answers.key}"
     if answers.has_password:
         yield f"LoadCredential=store.url:{_CREDENTIALS}/store.url"
+    if answers.alerts and service == "tempmaild":
+        yield f"LoadCredential=alerts.urls:{_ALERTS}"
 
 
-def _of_settings(answers: Answers, shared: Path) -> Iterator[Wanted]:
+def _of_settings(answers: Answers, shared: Path, root: Path) -> Iterator[Wanted]:
     sample = shared / "config/tempmaild.toml"
     yield Wanted(CONFIG, configuration(answers, str(sample)), "the settings", "service")
     if answers.has_password:
         path = f"{_CREDENTIALS}/store.url"
         yield Wanted(path, f"{answers.database}\n", "where the database is, with its password", "service")
+    # The file stays when nobody is to be told any more: it goes before the settings.
+    if answers.alerts or (root / _ALERTS.lstrip("/")).exists():
+        urls = toml(answers.alerts.split())
+        yield Wanted(_ALERTS, f"{urls}\n", "who is told when something is not well", "service")
 
 
 def _of_others(answers: Answers, shared: Path, root: Path, home: str) -> Iterator[Wanted]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _SWEEP_SECONDS = 300
 """A daemon notes the time every minute; a host that is busy may be late."""
-_OF_THE_DAEMON = ("address ", "block lists", "checking processes", "process ", "reactor", "writer")
+_OF_THE_DAEMON = ("address ", "alerts", "block lists", "checking processes", "process ", "reactor", "writer")
 """What these findings are about cannot be seen from outside."""
 _SEVERITIES: dict[health.State, Severity] = {
     "fine": "fine",

@@ -25,6 +25,7 @@ FULL = Answers(
     clamd="unix:/run/clamav/clamd.ctl",
     operator="postmaster@box.example.org",
     console="https://console.example.org",
+    alerts="json://hooks.example.org slack://hidden@example",
 )
 
 
@@ -43,6 +44,7 @@ FULL = Answers(
         ("clamd", "somewhere", "not an address"),
         ("operator", "postmaster", "not the address of a mailbox"),
         ("console", "console.example.org", "not the address of a host in the web"),
+        ("alerts", "json://hooks.example.org hidden", "not a URL as apprise has it"),
     ],
 )
 def test_what_is_impossible_is_told_with_its_reason(field: str, value: str, reason: str) -> None:
@@ -54,10 +56,12 @@ def test_what_is_impossible_is_told_with_its_reason(field: str, value: str, reas
 
 def test_answers_are_in_their_shortest_form() -> None:
     answers = checked(
-        FULL._replace(host="MX.Example.org", domain="Box.Example.org", console="https://C.example.org/")
+        FULL._replace(
+            host="MX.Example.org", domain="Box.Example.org", console="https://C.example.org/", alerts=" a://b "
+        )
     )
     assert (answers.host, answers.domain) == ("mx.example.org", "box.example.org")
-    assert answers.console == "https://c.example.org"
+    assert (answers.console, answers.alerts) == ("https://c.example.org", "a://b")
     with pytest.raises(InvalidValue, match="needs a domain"):
         checked(Answers("mx.example.org", operator="postmaster@box.example.org"))
 

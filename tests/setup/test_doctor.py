@@ -286,6 +286,7 @@ class TestStore:
     def test_what_only_the_daemon_knows(self) -> None:
         known = [
             health.Finding("address 192.0.2.1", "problem", "It is listed by %(zone)s.", "", {"zone": "bl.test"}),
+            health.Finding("alerts", "warning", "The last message has reached nobody."),
             health.Finding("process serving-1 (mx2)", "unknown", "Nobody knows."),
             health.Finding("reactor", "warning", "It is slow."),
             health.Finding("writer", "fine", "It commits."),
@@ -294,6 +295,7 @@ class TestStore:
         ]
         assert severe(of_store.of_daemon(known)) == [
             ("error", "address 192.0.2.1", "It is listed by bl.test."),
+            ("warning", "alerts", "The last message has reached nobody."),
             ("note", "process serving-1 (mx2)", "Nobody knows."),
             ("warning", "reactor", "It is slow."),
         ]

@@ -146,6 +146,34 @@ def test_only_the_service_reads_what_is_its_own(image: Image) -> None:
     assert load(image.path(CONFIG), {}).store.url == PASSWORD
 
 
+class TestAlerts:
+    FILE = "etc/tempmaild/credentials/alerts.urls"
+    URLS = "json://hooks.example.org?a=b slack://hidden@example"
+
+    def test_are_for_the_service_alone(self, image: Image) -> None:
+        image.done(*FLAGS, "--alerts", self.URLS)
+        assert load(image.path(CONFIG), {}).alerts.urls == tuple(self.URLS.split())
+        assert image.path(self.FILE).stat().st_mode & 0o777 == 0o640
+        text = image.text(f"{UNITS}/tempmaild.service.d/setup.conf")
+        assert f"LoadCredential=alerts.urls:/{self.FILE}\n" in text
+        assert not image.path(f"{UNITS}/tempmaild-admin.service.d/setup.conf").exists()
+        assert "hidden" not in image.text(CONFIG)
+        assert image.done() == "nothing is left to be done\n"
+
+    def test_end(self, image: Image) -> None:
+        image.done(*FLAGS, "--alerts", self.URLS)
+        image.done("--alerts", "none")
+        assert load(image.path(CONFIG), {}).alerts.urls == ()
+        assert image.done() == "nothing is left to be done\n"
+
+    def test_in_the_settings_stay_there(self, image: Image) -> None:
+        image.done(*FLAGS)
+        image.path(CONFIG).write_text(f"{image.text(CONFIG)}[alerts]\nurls = ['json://hooks.example.org']\n")
+        image.done()
+        assert not image.path(self.FILE).exists()
+        assert load(image.path(CONFIG), {}).alerts.urls == ("json://hooks.example.org",)
+
+
 def test_a_certificate_is_handed_over_and_tls_is_on(image: Image, tmp_path: Path) -> None:
     certificate, key = tmp_path / "chain.pem", tmp_path / "key.pem"
     make_certificate(certificate, key, datetime.now(UTC))
@@ -265,8 +293,8 @@ class TestRefused:
 
 
 def test_questions_are_asked_until_the_answers_are_possible(image: Image, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = ["nowhere", *[""] * 7]
-    second = ["mx.example.org", "box.example.org", "none", "none", "", "none", "postmaster@box.example.org", ""]
+    first = ["nowhere", *[""] * 8]
+    second = ["mx.example.org", "box.example.org", "none", "none", "", "none", "postmaster@box.example.org", "", ""]
     answers = iter([*first, *second, "y"])
     asked: list[str] = []
 
@@ -280,4 +308,4 @@ def test_questions_are_asked_until_the_answers_are_possible(image: Image, monkey
     assert image.code == 0
     assert "not the full name of a host" in image.errors
     assert load(image.path(CONFIG), {}).host.name == "mx.example.org"
-    assert asked[8] == "The full name of this host, as in its MX record [nowhere]: "
+    assert asked[9] == "The full name of this host, as in its MX record [nowhere]: "
