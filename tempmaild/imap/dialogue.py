@@ -138,7 +138,6 @@ class Dialogue(Session):
     def __init__(self, peer: Peer, session_id: str, log: Log, shared: Shared) -> None:
         super().__init__(peer, session_id, log)
         self.shared = shared
-        self.state = State.NOT_AUTHENTICATED
         self.logged_in = False
         self.tag = b"*"
         self.incoming: Incoming | None = None
@@ -156,6 +155,13 @@ class Dialogue(Session):
     @abstractmethod
     def capabilities(self) -> bytes:
         """Write what this client can use now."""
+
+    @property
+    def state(self) -> State:
+        """The state that the dialogue is in."""
+        if self.view is not None:
+            return State.SELECTED
+        return State.AUTHENTICATED if self.logged_in else State.NOT_AUTHENTICATED
 
     @property
     def utf8(self) -> bool:
@@ -235,7 +241,6 @@ class Dialogue(Session):
     def open_mailbox(self, inbox: Inbox) -> None:
         """Enter the authenticated state, for good."""
         self.inbox = inbox
-        self.state = State.AUTHENTICATED
         self.logged_in = True
         self.longest_line = LONGEST_LINE
 
@@ -246,17 +251,11 @@ class Dialogue(Session):
         assert self.view is not None, "only commands of the selected state may ask"
         return self.view
 
-    def open_view(self, view: View) -> None:
-        """Enter the selected state."""
-        self.view = view
-        self.state = State.SELECTED
-
     def close_view(self) -> None:
         """Leave the selected state, if this is it."""
         if self.view is not None:
             self.inbox.watcher.watch(0, self.notice)
             self.view = None
-            self.state = State.AUTHENTICATED
 
     @property
     def has_news(self) -> bool:

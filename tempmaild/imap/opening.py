@@ -45,7 +45,7 @@ async def _open(s: Dialogue, parser: Parser, *, read_only: bool) -> bytes:
     try:
         listing = await s.inbox.listing(folder)
         view = View(folder, listing, told_keywords=s.shared.keywords, read_only=read_only, enabled=s.enabled)
-        s.open_view(view)
+        s.view = view
         # Since the folder was looked up and before it was watched, it may have been this one.
         view.news = s.inbox.watcher.happened() != happened
         s.claim_recent(view)
