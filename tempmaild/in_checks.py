@@ -11,7 +11,7 @@ from twisted.internet.task import LoopingCall
 
 from tempmaild.checks.exchange import Ready, task, verdict_of
 from tempmaild.checks.pipeline import configured, failed
-from tempmaild.in_pipe import Companion
+from tempmaild.in_pipe import RESTART_AFTER, Companion
 
 if TYPE_CHECKING:
     from tempmaild.checks.exchange import Answer, Task
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from tempmaild.log import Log
     from tempmaild.settings import Settings
 
-_RESTART_AFTER = 1.0
-"""Seconds after which a process that died is started again."""
 _START_SECONDS = 60.0
 """What a process may need to begin: a host that is starting itself is slow."""
 _LENIENCY = 2.0
@@ -225,7 +223,7 @@ class CheckingProcess:
             self._stopped.callback(None)
             return
         self._log.error("checks-died", reason=reason)
-        self._reactor.callLater(_RESTART_AFTER, self._start_again)
+        self._reactor.callLater(RESTART_AFTER, self._start_again)
 
     def _start_again(self) -> None:
         if self._stopped is None:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 FIRST_GIVEN = 3
 """The first descriptor that a process is given beside standard input, output and error."""
+RESTART_AFTER = 1.0
+"""Seconds after which a process that died is started again."""
 _PIPE_OCTETS = 1 << 20
 
 

@@ -9,7 +9,7 @@ import msgspec
 from twisted.internet.defer import Deferred
 
 from tempmaild.errors import StoreFailed
-from tempmaild.in_pipe import Companion, Tickets
+from tempmaild.in_pipe import RESTART_AFTER, Companion, Tickets
 from tempmaild.store.writer import CONFIGURATION
 
 if TYPE_CHECKING:
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from tempmaild.log import Log
     from tempmaild.store.transaction import Change
     from tempmaild.store.writer import Committed, Configuration, Submission
-
-_RESTART_AFTER = 1.0
-"""Seconds after which a writer that died is started again."""
 
 
 class WriterProcess:
@@ -107,7 +104,7 @@ class WriterProcess:
         self._tickets.fail(lambda: StoreFailed("the writer has died"))
         if self._stopped is None:
             self._log.error("writer-died", reason=reason)
-            self._reactor.callLater(_RESTART_AFTER, self._start_again)
+            self._reactor.callLater(RESTART_AFTER, self._start_again)
         else:
             self._stopped.callback(None)
 

@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
 
-from tempmaild.in_pipe import Companion
+from tempmaild.in_pipe import RESTART_AFTER, Companion
 from tempmaild.shared import folder_column
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from tempmaild.shared import Shared
     from tempmaild.store.transaction import Change
 
-_RESTART_AFTER = 1.0
-"""Seconds after which a process that died is started again."""
 _LOOK_EVERY = 5.0
 _SILENCE = 60.0
 """Seconds after which a process that says nothing is taken to hang; one that is starting says nothing either."""
@@ -267,7 +265,7 @@ class ReadingProcess:
             self._stopped.callback(None)
         else:
             self._log.error("reading-died", process=self._number, reason=reason)
-            self._reactor.callLater(_RESTART_AFTER, self._start_again)
+            self._reactor.callLater(RESTART_AFTER, self._start_again)
 
     def _start_again(self) -> None:
         if self._stopped is None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.task import Clock
 
 from tempmaild import in_process
+from tempmaild.in_pipe import RESTART_AFTER
 from tempmaild.in_process import WriterProcess
 from tempmaild.log import get_log
 from tempmaild.store.writer import Configuration
@@ -47,5 +48,5 @@ def test_what_has_happened_is_noted_before_anybody_is_answered(
     assert steps == [("noted", {7}), ("answered", "done"), ("told", {7})]
     steps.clear()
     companions[0].end("killed")
-    reactor.advance(in_process._RESTART_AFTER)
+    reactor.advance(RESTART_AFTER)
     assert steps == [("noted", None), ("told", None)]
