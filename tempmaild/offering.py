@@ -62,7 +62,10 @@ def services(settings: Settings, appliance: Appliance, within: Bounds) -> dict[s
     sessions: dict[str, tuple[Any, bytes]] = {
         "smtp": (_smtp_sessions(settings, appliance, within.memory), smtp.TURNED_AWAY),
         "lmtp": (_smtp_sessions(settings, appliance, within.memory, lmtp=True), smtp.TURNED_AWAY),
-        "imap": (imap.session_factory(settings, logins, limiter, within.memory, clock), imap.TURNED_AWAY),
+        "imap": (
+            imap.session_factory(settings, logins, appliance.lifetimes, limiter, within.memory, clock),
+            imap.TURNED_AWAY,
+        ),
         "pop3": (pop3.session_factory(settings, logins, limiter, clock), pop3.TURNED_AWAY),
     }
     made = {}

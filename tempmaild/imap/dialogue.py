@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tempmaild.log import Log
     from tempmaild.net.conversation import Input, Memory, Peer
     from tempmaild.service.inbox import Inbox
+    from tempmaild.service.lifetimes import Lifetimes
     from tempmaild.service.limits import Limiter
     from tempmaild.service.logins import Logins
 
@@ -86,6 +87,7 @@ class Shared:
 
     Attributes:
         logins: opens mailboxes.
+        lifetimes: ends them.
         limiter: looks who may try to log in.
         memory: what messages on their way in take.
         clock: tells the UTC epoch seconds.
@@ -94,6 +96,7 @@ class Shared:
 
     rules: Rules
     logins: Logins
+    lifetimes: Lifetimes
     limiter: Limiter
     memory: Memory
     clock: Callable[[], float]

@@ -12,7 +12,7 @@ from tempmaild.imap.dialogue import LOGGED_IN, Command, Dialogue
 from tempmaild.imap.ending import moment
 from tempmaild.imap.folders import special_use
 from tempmaild.imap.names import decoded, normal, written
-from tempmaild.imap.replies import Refused
+from tempmaild.imap.replies import GONE, Refused
 from tempmaild.imap.strings import astring, nstring
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 EXPIRES: Final = "/private/vendor/tempmaild/expires"
 """When the mailbox ends as things are now: an entry of the server, a time in UTC as RFC 3339 has them."""
+DESTROY: Final = "/private/vendor/tempmaild/destroy"
+"""Never has a value; to give it the address of the mailbox destroys that at once."""
 SPECIAL_USE: Final = "/private/specialuse"
 """An entry of each folder that is one with its special use (RFC 6154 §4)."""
 
@@ -176,6 +178,8 @@ async def set_metadata(s: Dialogue, parser: Parser) -> bytes:
     parser.end()
     if name:
         await _set_of_folder(s, name, values)
+    elif DESTROY in values:
+        return await _destroy(s, values)
     else:
         await _set_of_server(s, values)
     return b"OK Set"
@@ -217,6 +221,18 @@ async def _set_of_server(s: Dialogue, values: dict[str, bytes | None]) -> None:
         raise Refused(b"CANNOT", b"The end of the mailbox is to be set alone")
     else:
         await s.inbox.extend(_seconds(values[EXPIRES]))
+
+
+async def _destroy(s: Dialogue, values: dict[str, bytes | None]) -> bytes:
+    """Destroy the mailbox; a client that only copies or removes entries gives another value."""
+    if values != {DESTROY: s.inbox.mailbox.address.encode()}:
+        raise Refused(b"CANNOT", b"Expected the address of the mailbox, to be sure, and no other entry")
+    await s.shared.lifetimes.destroy_own(s.inbox)
+    s.close_view()
+    s.over = True
+    # Clients take a BYE that comes before the completion for a failure.
+    s.say(s.tag + b" OK Destroyed\r\n" + GONE)
+    return b""
 
 
 def _seconds(value: bytes | None) -> int:

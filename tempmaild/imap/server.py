@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tempmaild.net.conversation import Memory, Peer
+    from tempmaild.service.lifetimes import Lifetimes
     from tempmaild.service.limits import Limiter
     from tempmaild.service.logins import Logins
     from tempmaild.settings import Settings
@@ -22,7 +23,12 @@ TURNED_AWAY = b"* BYE [UNAVAILABLE] Too many connections; please try again later
 
 
 def session_factory(
-    settings: Settings, logins: Logins, limiter: Limiter, memory: Memory, clock: Callable[[], float]
+    settings: Settings,
+    logins: Logins,
+    lifetimes: Lifetimes,
+    limiter: Limiter,
+    memory: Memory,
+    clock: Callable[[], float],
 ) -> Callable[[Peer, str], ImapSession]:
     """Give what makes a session for a client and the session's id."""
     rules = Rules(
@@ -32,7 +38,7 @@ def session_factory(
         idle_seconds=settings.imap.idle_seconds,
         search_seconds=settings.imap.search_seconds,
     )
-    shared = Shared(rules, logins, limiter, memory, clock, ToldKeywords())
+    shared = Shared(rules, logins, lifetimes, limiter, memory, clock, ToldKeywords())
     log = get_log("imap")
 
     def make(peer: Peer, session_id: str) -> ImapSession:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Lifetimes:
-    """What the operator, or an owner who has logged in, decides about the end of a mailbox."""
+    """What is decided about the end of a mailbox, but for an owner who puts it off: that is `Inbox.extend`."""
 
     def __init__(self, access: Access, mailboxes: Mailboxes) -> None:
         self._access = access
@@ -38,16 +38,6 @@ class Lifetimes:
         if by:
             until = min(mailbox.ends_at + by, FOREVER)
         return await self._access.write(ExtendMailbox(mailbox.id, until, bounded=False, actor=actor))
-
-    async def extend_own(self, inbox: Inbox, until: int) -> int:
-        """Put off the end of the mailbox as far as its owner may; when it expires now, in UTC epoch seconds.
-
-        Raises:
-            CredentialRefused: this is not the owner's secret.
-            MailboxGone: its time is over.
-            NotExtendable: it does not end before that time, or may not end so late.
-        """
-        return await inbox.extend(until)
 
     async def destroy_own(self, inbox: Inbox) -> int:
         """Destroy the mailbox at once; the number of messages it had.

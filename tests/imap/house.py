@@ -77,8 +77,10 @@ class House:
     def connect(self, rules: Rules = RULES, *, tls: bool = False, on_this_host: bool = False) -> Dialog:
         peer = Peer("192.0.2.1", on_this_host, TLS if tls else "")
         log = get_log("imap").bind(session="1")
-        limiter = self.appliance.appliance.limiter
-        shared = Shared(rules, self.logins, limiter, self.memory, self.clock, self.keywords)
+        appliance = self.appliance.appliance
+        shared = Shared(
+            rules, self.logins, appliance.lifetimes, appliance.limiter, self.memory, self.clock, self.keywords
+        )
         return Dialog(ImapSession(peer, "1", log, shared))
 
     def log_in(self, rules: Rules = RULES) -> Dialog:

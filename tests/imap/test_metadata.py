@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tempmaild.core.lifetime import FOREVER, Lifetime
+from tempmaild.errors import NoSuchMailbox
+from tempmaild.imap.replies import GONE
 from tests.imap.house import ADDRESS
 from tests.support import NOW, run
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
 GET_EXPIRES = b'GETMETADATA "" /private/vendor/tempmaild/expires\r\n'
 SET_EXPIRES = b'SETMETADATA "" (/private/vendor/tempmaild/expires "2026-05-28T22:00:00Z")\r\n'
+DESTROY = b'SETMETADATA "" (/private/vendor/tempmaild/destroy "%b")\r\n' % ADDRESS.encode()
 
 
 @pytest.fixture
@@ -103,6 +106,25 @@ def test_a_mailbox_without_an_end(house: House) -> None:
     dialog = house.log_in()
     assert b"ALERT" not in dialog.send(b"b SELECT INBOX\r\n")
     assert b'"9999-12-31T23:59:59Z"' in dialog.send(b"c " + GET_EXPIRES)
+
+
+def test_the_owner_destroys_the_mailbox(house: House) -> None:
+    house.deliver(b"one\r\n")
+    other, dialog = house.log_in(), house.log_in()
+    for each in (other, dialog):
+        assert b"1 EXISTS" in each.send(b"b SELECT INBOX\r\n")
+    assert dialog.send(b"c " + DESTROY) == b"c OK Destroyed\r\n" + GONE
+    assert dialog.closed
+    assert other.send(b"c NOOP\r\n") == GONE
+    with pytest.raises(NoSuchMailbox):
+        run(house.appliance.mailboxes.find(ADDRESS))
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+def test_only_the_owner_destroys_it(house: House, read_only: bool) -> None:
+    dialog = log_in_with_another_secret(house, read_only=read_only)
+    assert dialog.send(b"b " + DESTROY) == b"b NO [NOPERM] Only the owner's first secret may do this\r\n"
+    assert run(house.appliance.mailboxes.find(ADDRESS))
 
 
 class TestIdleTime:

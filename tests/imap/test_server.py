@@ -26,7 +26,8 @@ def test_sessions_follow_the_settings(
     house: House, sections: dict[str, dict[str, str]], on_this_host: bool, offers: bytes
 ) -> None:
     settings = Settings.model_validate({**sections, "imap": {"login_seconds": 7, "idle_seconds": 1801}})
-    make = session_factory(settings, house.logins, house.appliance.appliance.limiter, Memory(1), house.clock)
+    appliance = house.appliance.appliance
+    make = session_factory(settings, house.logins, appliance.lifetimes, appliance.limiter, Memory(1), house.clock)
     dialog = Dialog(make(Peer("192.0.2.1", on_this_host), "s7"))
     assert offers in dialog.read()
     assert dialog.awaited

@@ -123,6 +123,16 @@ def test_what_happens_is_told_to_clients_of_all_processes(
     assert second.readline() == b"* 2 EXISTS\r\n"
 
 
+def test_the_owner_destroys_the_mailbox(account: Account, pair: list[imaplib.IMAP4]) -> None:
+    for client in pair:
+        client.select()
+    first, second = pair
+    entry = f'(/private/vendor/tempmaild/destroy "{account.address}")'
+    assert first.xatom("SETMETADATA", '""', entry) == ("OK", [b"Destroyed"])
+    with pytest.raises(imaplib.IMAP4.abort, match="no longer exists"):
+        second.noop()
+
+
 def test_a_message_is_recent_in_one_session(
     daemon: RunningDaemon, account: Account, pair: list[imaplib.IMAP4]
 ) -> None:

@@ -257,7 +257,7 @@ class Machine(RuleBasedStateMachine):
         session = self.session(which)
         owner = session.owner
         until = owner.mailbox.created_at + seconds
-        extending = self.house.appliance.lifetimes.extend_own(session.inbox, until)
+        extending = session.inbox.extend(until)
         expected: type[TempmaildError] | None = None
         if not self.is_good(session):
             expected = MailboxGone

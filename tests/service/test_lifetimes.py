@@ -51,18 +51,18 @@ def test_nobody_brings_back_what_is_over(house: TestAppliance, account: Account,
             run(lifetimes.extend(address, by=3600))
 
 
-def test_the_owner_puts_off_the_end_within_bounds(house: TestAppliance, inbox: Inbox, lifetimes: Lifetimes) -> None:
+def test_the_owner_puts_off_the_end_within_bounds(house: TestAppliance, inbox: Inbox) -> None:
     house.clock.now = NOW + 99.999
     with pytest.raises(NotExtendable):
-        run(lifetimes.extend_own(inbox, NOW + 1001))
+        run(inbox.extend(NOW + 1001))
     assert run(inbox.ending()) == NOW + 100
-    assert run(lifetimes.extend_own(inbox, NOW + 1000)) == NOW + 1000
+    assert run(inbox.extend(NOW + 1000)) == NOW + 1000
     assert run(inbox.ending()) == NOW + 1000
     house.clock.now = NOW + 999.999
     run(inbox.use())
     house.clock.now = NOW + 1000
     with pytest.raises(MailboxGone):
-        run(lifetimes.extend_own(inbox, NOW + 1000))
+        run(inbox.extend(NOW + 1000))
 
 
 def test_sessions_that_are_open_live_on(house: TestAppliance, account: Account, lifetimes: Lifetimes) -> None:
@@ -99,7 +99,7 @@ def test_a_further_secret_decides_nothing_about_the_end(
     house: TestAppliance, account: Account, inbox: Inbox, lifetimes: Lifetimes
 ) -> None:
     house.appliance.handle.run("UPDATE credential SET kind = 'app'")
-    for refused in (lifetimes.extend_own(inbox, NOW + 200), lifetimes.destroy_own(inbox)):
+    for refused in (inbox.extend(NOW + 200), lifetimes.destroy_own(inbox)):
         with pytest.raises(CredentialRefused):
             run(refused)
     assert run(inbox.folder(INBOX)).messages == 0
