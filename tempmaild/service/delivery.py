@@ -12,7 +12,7 @@ from tempmaild.core.lifetime import FOREVER
 from tempmaild.core.verdict import UNCHECKED
 from tempmaild.errors import DomainDisabled, InvalidAddress, MailboxFull, NoSuchDomain, NoSuchMailbox
 from tempmaild.service.content import normalised
-from tempmaild.store.messages import Deliver
+from tempmaild.store.arriving import Deliver
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

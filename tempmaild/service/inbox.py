@@ -27,9 +27,10 @@ from tempmaild.errors import (
 )
 from tempmaild.service.content import normalised
 from tempmaild.service.watcher import Watcher
+from tempmaild.store.arriving import Append, Replace
 from tempmaild.store.folders import CreateFolder, DeleteFolder, RenameFolder, Subscribe
 from tempmaild.store.lifetimes import ExtendMailbox, UseMailbox
-from tempmaild.store.messages import Append, ChangeFlags, Copy, ExpireRead, Move, Remove, Replace
+from tempmaild.store.messages import ChangeFlags, Copy, ExpireRead, Move, Remove
 from tempmaild.store.metadata import SetMetadata
 
 if TYPE_CHECKING:

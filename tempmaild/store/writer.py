@@ -22,8 +22,8 @@ from msgspec import Struct
 from tempmaild import log, memory
 from tempmaild.errors import StoreFailed, TempmaildError
 from tempmaild.frames import Frames, to_frame
+from tempmaild.store.arriving import Append, Deliver, Replace, deliver_all
 from tempmaild.store.database import SCHEMAS
-from tempmaild.store.messages import Append, Deliver, Replace, deliver_all
 from tempmaild.store.opening import open_database
 from tempmaild.store.transaction import Transaction
 from tempmaild.store.upkeep import Upkeep

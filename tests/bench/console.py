@@ -28,11 +28,11 @@ from msgspec import Struct, structs
 from tempmaild.core.limit import Ban
 from tempmaild.core.mail_log import Concealer, Event, Ids, Outcome
 from tempmaild.service.sign_ins import Client
+from tempmaild.store.arriving import Deliver
 from tempmaild.store.audit import record
 from tempmaild.store.console_key import console_key
 from tempmaild.store.limits import AddBans
 from tempmaild.store.mail_log import AddToMailLog
-from tempmaild.store.messages import Deliver
 from tempmaild.store.people import AddPerson
 from tempmaild_admin.sessions import TOKEN
 from tests.bench.measure import percentile

@@ -16,8 +16,8 @@ from tempmaild.appliance import open_appliance
 from tempmaild.core import secret as secrets
 from tempmaild.core.lifetime import Lifetime
 from tempmaild.core.sealing import new_key_pair, wrap
+from tempmaild.store.arriving import Deliver
 from tempmaild.store.mailboxes import CreateMailbox, NewCredential
-from tempmaild.store.messages import Deliver
 from tempmaild.store.vault import Vault
 from tempmaild.store.writer import commit
 from tests.bench.measure import Measurement, Sample, mebibytes

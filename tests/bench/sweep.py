@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 
 from tempmaild.appliance import open_appliance
 from tempmaild.core import secret as secrets
-from tempmaild.store.messages import Deliver
+from tempmaild.store.arriving import Deliver
 from tests.bench.measure import Measurement, Sample, mebibytes, percentile
 from tests.bench.scale import commit_all, creation
 from tests.bench.servers import Role, Server, Tempmaild

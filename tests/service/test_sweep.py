@@ -14,8 +14,9 @@ from tempmaild.errors import StoreFailed, WrongCredentials
 from tempmaild.service.mailboxes import Purged
 from tempmaild.service.sweep import Sweep
 from tempmaild.store.access import Immediate
+from tempmaild.store.arriving import Append
 from tempmaild.store.mailboxes import DestroyMailboxes, EndLifetime
-from tempmaild.store.messages import Append, ExpireRead
+from tempmaild.store.messages import ExpireRead
 from tempmaild.store.queries import Queries
 from tempmaild.store.sweep import ClaimSweep
 from tempmaild.store.vault import open_vault

@@ -10,9 +10,9 @@ from tempmaild.core.flags import NO_FLAGS, SEEN, Flags, from_text
 from tempmaild.core.lifetime import Lifetime
 from tempmaild.core.mailbox import INBOX, NewMessage
 from tempmaild.core.sealing import Opener, new_key_pair
+from tempmaild.store.arriving import Append, Deliver
 from tempmaild.store.domains import AddDomain
 from tempmaild.store.mailboxes import CreateMailbox, NewCredential
-from tempmaild.store.messages import Append, Deliver
 from tempmaild.store.opening import open_database
 from tempmaild.store.queries import CHANGES_REMEMBERED, Queries
 from tempmaild.store.vault import Vault

@@ -11,9 +11,10 @@ from tempmaild.core.flags import FLAGGED, SEEN, FlagChange
 from tempmaild.core.lifetime import FOREVER, Lifetime
 from tempmaild.core.mailbox import NewMessage
 from tempmaild.errors import MailboxFull, NoSuchMailbox, NotExtendable
+from tempmaild.store.arriving import Append
 from tempmaild.store.lifetimes import ExtendMailbox, UseMailbox
 from tempmaild.store.mailboxes import DestroyMailbox, EndLifetime
-from tempmaild.store.messages import Append, ChangeFlags, Copy, ExpireRead, Move, Remove
+from tempmaild.store.messages import ChangeFlags, Copy, ExpireRead, Move, Remove
 from tests.store.house import creation, message
 from tests.support import NOW
 

@@ -13,9 +13,10 @@ from tempmaild.core.mailbox import Changes, NewMessage
 from tempmaild.core.summary import encode, summarise
 from tempmaild.core.verdict import Finding
 from tempmaild.errors import MailboxFull, NoSuchFolder
+from tempmaild.store.arriving import Append, Deliver, Replace
 from tempmaild.store.folders import CreateFolder, DeleteFolder, RenameFolder
 from tempmaild.store.mailboxes import DestroyMailbox
-from tempmaild.store.messages import Append, ChangeFlags, Copy, Deliver, Move, Remove, Replace
+from tempmaild.store.messages import ChangeFlags, Copy, Move, Remove
 from tempmaild.store.queries import CHANGES_REMEMBERED
 from tests.store.house import message
 from tests.support import NOW

@@ -12,9 +12,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from tempmaild.core.flags import ANSWERED, DELETED, SEEN, FlagChange, Flags
 from tempmaild.core.mailbox import INBOX, NewMessage
 from tempmaild.errors import FolderExists, NoSuchFolder, TempmaildError
+from tempmaild.store.arriving import Append
 from tempmaild.store.folders import CreateFolder, DeleteFolder, RenameFolder
 from tempmaild.store.mailboxes import DestroyMailbox
-from tempmaild.store.messages import Append, ChangeFlags, Copy, Move, Remove
+from tempmaild.store.messages import ChangeFlags, Copy, Move, Remove
 from tests.store.house import message
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from tempmaild.core.lifetime import FOREVER, Lifetime
 from tempmaild.core.mailbox import INBOX, WHOLE_MAILBOX, NewMessage
 from tempmaild.core.sealing import KeyPair, Opener, new_key_pair, unwrap, wrap
 from tempmaild.errors import AddressTaken, MessageDamaged, NoSuchCredential, NoSuchFolder, NoSuchMailbox
+from tempmaild.store.arriving import Append, Deliver
 from tempmaild.store.folders import CreateFolder, DeleteFolder, RenameFolder, Subscribe
 from tempmaild.store.lifetimes import ExtendMailbox, UseMailbox
 from tempmaild.store.mailboxes import (
@@ -24,7 +25,7 @@ from tempmaild.store.mailboxes import (
     NewCredential,
     RevokeCredential,
 )
-from tempmaild.store.messages import Append, ChangeFlags, Copy, Deliver, ExpireRead, Move, Remove
+from tempmaild.store.messages import ChangeFlags, Copy, ExpireRead, Move, Remove
 from tempmaild.store.metadata import SetMetadata
 from tempmaild.store.writer import commit
 from tests.store.house import message
