@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 PROJECT = Path(__file__).parents[2]
 GUIDE = PROJECT / "docs" / "monitoring.md"
+_FIGURE = re.compile(r"\b(tempmaild_\w+|up)\b")
+_LABEL = re.compile(r"[{,] *(\w+)=~?\"")
 
 
 def make(house: TestAppliance) -> Metrics:
@@ -172,3 +174,17 @@ def test_the_examples_name_figures_that_there_are(name: str) -> None:
         f"{metric.name}_bucket" for metric in METRICS if metric.kind == "histogram"
     }
     assert named <= known
+
+
+def test_the_rules_for_alerts_name_labels_that_there_are() -> None:
+    labels = {metric.name: {*metric.labels, "instance"} for metric in METRICS}
+    labels |= {f"{metric.name}_bucket": {"le", "instance"} for metric in METRICS if metric.kind == "histogram"}
+    (group,) = yaml.safe_load((PROJECT / "config/prometheus-rules.yml").read_text())["groups"]
+    for rule in group["rules"]:
+        expression = rule["expr"]
+        known = set.intersection(*(labels.get(name, {"job", "instance"}) for name in _FIGURE.findall(expression)))
+        named = _LABEL.findall(expression) + [
+            label for by in re.findall(r"by \((.*?)\)", expression) for label in by.split(", ")
+        ]
+        told = re.findall(r"\$labels\.(\w+)", str(rule["annotations"]))
+        assert known >= {*named, *told}, rule["alert"]
