@@ -11,24 +11,37 @@ from tempmaild.checks.dns import LookupFailed, NoSuchName
 from tempmaild.checks.kept import MOST_KEPT, Kept
 from tempmaild.checks.waiting import within
 from tempmaild.core.address import normalise_domain
+from tempmaild.core.content import decode_words
 from tempmaild.core.dmarc_record import Policy, applicable_record, organizational_domain, parse_records, walk
 from tempmaild.core.envelope import parse_addresses
-from tempmaild.core.headers import fields
+from tempmaild.core.headers import fields, without_comments
 from tempmaild.core.verdict import Finding, Refusal, Report
 from tempmaild.errors import InvalidAddress
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from publicsuffixlist import PublicSuffixList
 
     from tempmaild.checks.dns import Resolver
     from tempmaild.checks.kept import Asking
     from tempmaild.checks.mail import Examined, Mail
     from tempmaild.core.dmarc_record import Found, Record
+    from tempmaild.core.envelope import Address
 
 MOST_AUTHORS: Final = 5
 """Domains in From that are looked up, and From fields that are read: more than one is nearly always abuse."""
 
-_FROM = re.compile(rb"\nfrom[ \t]*+:")
+_LONGEST_FROM: Final = 8 * 1024
+"""Octets of a From that is looked at closely; a longer one never passes."""
+_FROM = re.compile(rb"\nfrom(\s*+):")
+"""The beginning of a field From; a line end in it is none of RFC 5322, but there are readers who unfold first."""
+_QUOTED = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+_STRAY = re.compile(rb"@\s*+([^\s<>,;:@]++)\s*+(?=@)|>[^<>,;@]*+@\s*+([^\s<>,;:@]++)")
+"""A domain where no address can have one: in front of another, and behind an address in angle brackets."""
+_ENCODED_WORD = re.compile(rb"=\?[^?\s]*+\?[Qq]\?[^?\s]*+\?=")
+_SPECIALS: Final = bytes.maketrans(b'()<>[]:;@\\,"', b"_" * 12)
+"""What must not be in an encoded word of a name (RFC 2047 §5), and what is there instead: a blank."""
 _LABEL = "[a-z0-9_-]{1,63}"
 _DNS_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _LONGEST_NAME: Final = 253
@@ -222,21 +235,53 @@ class _Evaluation:
 
 
 def find_author(examined: Examined) -> Author:
-    """Find the author domain in the header (RFC 9989 §5.3.1)."""
+    """Find the author domain in the header (RFC 9989 §5.3.1).
+
+    Readers differ in what they make of a From that is malformed. Whoever any of them may show is an author here, so
+    that it takes more than the domain of one of them for such a message to pass.
+    """
     content = examined.mail.content
     header = b"\n" + content[: examined.root.body].lower()
-    starts = [match.start() for match in _FROM.finditer(header)]
-    hosts = {host for start in starts[: MOST_AUTHORS + 1] for host in _hosts(content, start)}
+    matches = list(_FROM.finditer(header))
+    starts = [match.start() for match in matches]
+    count = len(starts) if any(b"\n" not in match[1] for match in matches) else 0
+    found = [_hosts(content, start) for start in starts[: MOST_AUTHORS + 1]]
+    hosts = {host for named, stray in found for host in (*named, *stray)}
     if max(len(starts), len(hosts)) > MOST_AUTHORS:
         return Author((), "there are too many authors in From", too_many=True)
     names = [_dns_name(host.decode("utf-8", "replace")) for host in sorted(hosts)]
     domains = tuple(dict.fromkeys(filter(None, names)))
-    return Author(domains, _problem(len(starts), len(domains), valid=all(names)))
+    problem = _problem(count, len(domains), valid=all(names))
+    return Author(domains, problem or ("From is malformed" if any(stray for _, stray in found) else ""))
 
 
-def _hosts(content: bytes, start: int) -> list[bytes]:
-    field = next(fields(content, start, len(content)))
-    return [address.host.lower() for address in parse_addresses(field.value) if address.host]
+def _hosts(content: bytes, start: int) -> tuple[list[bytes], list[bytes]]:
+    """Give the domains in one field: those of its addresses, and those that stand where none can."""
+    value = next(fields(content, start, len(content))).value
+    addresses = parse_addresses(value)
+    named = _hosts_of(addresses)
+    if len(value) > _LONGEST_FROM:
+        return named, named
+    stray = []
+    if value.count(b"@") > len(addresses):
+        matches = _STRAY.finditer(_QUOTED.sub(b"", without_comments(value)))
+        stray += [(match[1] or match[2]).lower() for match in matches]
+    # A name alone is no address (RFC 5322 §3.4), but it is shown, decoded, and may look like one.
+    whole_words = _ENCODED_WORD.sub(lambda word: word[0].translate(_SPECIALS), value)
+    texts = [_shown(address) for address in parse_addresses(whole_words) if address.host == b""]
+    if b"\0" in value:  # which is nothing here, and the end of the text for others
+        texts.append(value.partition(b"\0")[0])
+    for text in texts:
+        stray += _hosts_of(parse_addresses(text))
+    return named, stray
+
+
+def _hosts_of(addresses: Iterable[Address]) -> list[bytes]:
+    return [address.host.lower() for address in addresses if address.host]
+
+
+def _shown(address: Address) -> bytes:
+    return decode_words(address.mailbox or b"").encode("utf-8", "replace")
 
 
 def _problem(count: int, domains: int, *, valid: bool) -> str:
