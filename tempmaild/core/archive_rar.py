@@ -60,18 +60,20 @@ def _entries_4(octets: Octets) -> Iterator[Entry]:
             if flags & 0x100:
                 packed |= int.from_bytes(header[_FIELDS_4.size : _FIELDS_4.size + 4], "little") << 32
             if flags & _FOLDER_4 != _FOLDER_4:
-                yield Entry(_name_4(header, flags), bool(flags & 0x04))
+                yield from (Entry(name, bool(flags & 0x04)) for name in _names_4(header, flags))
         octets.skip(packed)
 
 
-def _name_4(header: bytes, flags: int) -> str:
+def _names_4(header: bytes, flags: int) -> Iterator[str]:
+    """The name and, if the header has that, its Unicode form; of an empty one unrar takes the other, too."""
     size = _FIELDS_4.unpack_from(header)[11]
     start = _FIELDS_4.size + (8 if flags & 0x100 else 0)
     name = header[start : start + size]
     plain, zero, packed = name.partition(b"\0")
     if flags & 0x200 and zero:
-        return _unicode_4(plain, packed)
-    return decoded_name(name)
+        yield _unicode_4(plain, packed)
+        name = plain
+    yield decoded_name(name)
 
 
 def _unicode_4(plain: bytes, packed: bytes) -> str:

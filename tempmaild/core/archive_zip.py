@@ -1,7 +1,7 @@
 """The names in zip archives (PKWARE's APPNOTE.TXT 6.3.10), without unpacking anything.
 
 The central directory says what there is, but some programs read the local headers instead, and some look for the
-directory in another way. So both names of a file count, and whatever a program could find beside what the directory
+directory in another way. So all names of a file count, and whatever a program could find beside what the directory
 names makes the archive unreadable: headers in gaps, a second directory, files that overlap, sizes that differ.
 """
 
@@ -115,11 +115,11 @@ def _listed(data: bytes, directory: _Directory, spans: list[tuple[int, int]], pr
         extra = data[position + name_size : position + name_size + extra_size]
         position += name_size + extra_size + comment_size
         name = decoded_name(octets)
-        unpacked, packed, offset = _large((header[9], header[8], header[16]), _extra(extra, _ZIP64_FIELD))
+        large = next(_extra(extra, _ZIP64_FIELD), b"")
+        unpacked, packed, offset = _large((header[9], header[8], header[16]), large)
         if not (octets.endswith(b"/") and not packed and not unpacked):
             yield Entry(name, bool(flags & _ENCRYPTED))
-            if other := _extra(extra, _UNICODE_PATH)[5:]:
-                yield Entry(decoded_name(other))
+            yield from _unicode_paths(extra)
         yield from _local(data, offset + directory.shift, octets, packed, spans, problems)
     if position != directory.end or (count - directory.files) & _MANY:
         problems.append("its directory is not as long as it says")
@@ -138,6 +138,7 @@ def _local(
     own_name = data[start + _LOCAL.size : start + _LOCAL.size + name_size]
     if own_name != name or flags & _ENCRYPTED:
         yield Entry(decoded_name(own_name), bool(flags & _ENCRYPTED))
+    yield from _unicode_paths(data[body - extra_size : body])
     if own_packed not in {0, packed, _IN_ZIP64}:
         problems.append("a file has two sizes")
         packed = min(packed, own_packed)
@@ -156,16 +157,21 @@ def _large(numbers: tuple[int, int, int], field: bytes) -> Iterator[int]:
             yield number
 
 
-def _extra(extra: bytes, wanted: int) -> bytes:
-    """The extra field of this kind, APPNOTE 4.5.1; b"" if there is none."""
+def _unicode_paths(extra: bytes) -> Iterator[Entry]:
+    """Other names that extra fields give a file; libarchive believes those of local headers, and the last one."""
+    return (Entry(decoded_name(field[5:])) for field in _extra(extra, _UNICODE_PATH) if field[5:])
+
+
+def _extra(extra: bytes, wanted: int) -> Iterator[bytes]:
+    """The extra fields of this kind, APPNOTE 4.5.1."""
     position = 0
     for _ in range(_MAX_EXTRA_FIELDS):
         if position + 4 > len(extra):
-            return b""
+            return
         kind, size = struct.unpack_from("<HH", extra, position)
         position += 4
         if kind == wanted:
-            return extra[position : position + size]
+            yield extra[position : position + size]
         position += size
     raise Unreadable("a file has too many extra fields")
 

@@ -189,11 +189,18 @@ def test_one_compressed_file() -> None:
 def test_names_of_rar_in_unicode() -> None:
     # "ab" in plain octets; then a letter of a block of its own, "b" of no block, and the rest copied
     packed = b"\x04" + bytes([0b01_00_10_11]) + b"\x30" + b"b" + b"\x31\x04" + b"\x00"
-    assert listing(rar_4(b"?b?.exe\0" + packed, flags=0x200)).names == ("\u0430b\u0431.e",)
+    assert listing(rar_4(b"?b?.exe\0" + packed, flags=0x200)).names == ("\u0430b\u0431.e", "?b?.exe")
     packed = b"\x04" + bytes([0b11_00_00_00]) + b"\x85\x01"
     assert listing(rar_4(b"abcdefg\0" + packed, flags=0x200)).names == (
         "".join(chr(0x400 + c + 1) for c in b"abcdefg"),
+        "abcdefg",
     )
+
+
+@pytest.mark.parametrize("packed", [b"", b"\x04", b"\x04\0\0", b"\x04\xc0\0"])
+def test_a_name_of_rar_whose_unicode_form_is_empty_or_another(packed: bytes) -> None:
+    # Of the first two unrar takes the plain name.
+    assert "evil.exe" in listing(rar_4(b"evil.exe\0" + packed, flags=0x200)).names
 
 
 @pytest.mark.parametrize(
@@ -288,6 +295,18 @@ def test_zip64() -> None:
     with zipfile.ZipFile(file, "w") as archive, archive.open("evil.exe", "w", force_zip64=True) as member:
         member.write(b"content")
     assert listing(file.getvalue()) == Listing(("evil.exe",))
+
+
+def test_names_in_extra_fields_of_zip() -> None:
+    fields = b"".join(struct.pack("<2HBL", 0x7075, 5 + len(name), 1, 0) + name for name in (b"b.txt", b"evil.exe"))
+    one = zipped("a.txt")
+    start, end = one.index(b"PK\x01\x02"), one.index(b"PK\x05\x06")
+    local = one[:28] + struct.pack("<H", len(fields)) + one[30:35] + fields + one[35:start]
+    found = listing(local + one[start:end] + zip_with(one[end:], 16, struct.pack("<L", len(local))))
+    assert found == Listing(("a.txt", "b.txt", "evil.exe"))
+    central = one[start : start + 30] + struct.pack("<H", len(fields)) + one[start + 32 : end] + fields
+    found = listing(one[:start] + central + zip_with(one[end:], 12, struct.pack("<L", len(central))))
+    assert found == Listing(("a.txt", "b.txt", "evil.exe"))
 
 
 def test_names_behind_too_many_extra_fields_are_listed() -> None:
