@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _MARK_4: Final = b"Rar!\x1a\x07\x00"
 _MARK_5: Final = b"Rar!\x1a\x07\x01\x00"
 _MAIN_4, _FILE_4, _END_4 = 0x73, 0x74, 0x7B
-_FILE_5, _ENCRYPTION_5, _END_5 = 2, 4, 5
+_MAIN_5, _FILE_5, _ENCRYPTION_5, _END_5 = 1, 2, 4, 5
 _FIELDS_4: Final = struct.Struct("<HBHH2LB2L2BHL")  # of a file, from its header's start to its name
 _FOLDER_4: Final = 0xE0
 _MAX_NUMBER: Final = 10  # octets of a number in RAR 5, which has 64 bits
@@ -40,10 +40,11 @@ def rar_entries(data: bytes, start: int = 0) -> Iterator[Entry]:
 
 def _entries_4(octets: Octets) -> Iterator[Entry]:
     """The end has a header of its own only since version 3."""
+    begun = False
     while octets.position < len(octets.data):
         start = octets.position
         _, kind, flags, size = struct.unpack("<HBHH", octets.take(7))
-        if kind == _END_4:
+        if kind == _END_4 and begun:  # in front of everything else unrar passes over it
             return
         if size < 7 or not _MAIN_4 <= kind <= _END_4:
             raise Unreadable("a header is broken")
@@ -52,6 +53,7 @@ def _entries_4(octets: Octets) -> Iterator[Entry]:
         if kind == _MAIN_4 and flags & 0x80:
             yield Entry("", encrypted=True)
             raise Unreadable("its headers are encrypted")
+        begun = begun or kind == _MAIN_4
         has_data = kind == _FILE_4 or flags & 0x8000
         packed = int.from_bytes(header[7:11], "little") if has_data else 0
         if kind == _FILE_4:
@@ -59,7 +61,7 @@ def _entries_4(octets: Octets) -> Iterator[Entry]:
                 raise Unreadable("a header is broken")
             if flags & 0x100:
                 packed |= int.from_bytes(header[_FIELDS_4.size : _FIELDS_4.size + 4], "little") << 32
-            if flags & _FOLDER_4 != _FOLDER_4:
+            if packed or flags & _FOLDER_4 != _FOLDER_4:  # libarchive unpacks also a folder that has data
                 yield from (Entry(name, bool(flags & 0x04)) for name in _names_4(header, flags))
         octets.skip(packed)
 
@@ -71,13 +73,15 @@ def _names_4(header: bytes, flags: int) -> Iterator[str]:
     name = header[start : start + size]
     plain, zero, packed = name.partition(b"\0")
     if flags & 0x200 and zero:
-        yield _unicode_4(plain, packed)
+        yield _unicode_4(name, packed)
         name = plain
     yield decoded_name(name)
 
 
-def _unicode_4(plain: bytes, packed: bytes) -> str:
+def _unicode_4(name: bytes, packed: bytes) -> str:
     """Put a name together from its octets in some 8-bit encoding and what tells their Unicode characters.
+
+    For unrar, what is behind the NUL that ends the octets belongs to them, too.
 
     After the high octet that most characters share come groups of four characters: an octet with two bits for each,
     and for each one what the bits say. What is missing at the end ends the name.
@@ -97,22 +101,23 @@ def _unicode_4(plain: bytes, packed: bytes) -> str:
                 elif kind == 2:
                     characters.append(octets.byte() | octets.byte() << 8)
                 else:
-                    _copy_4(characters, plain, octets, high)
+                    _copy_4(characters, name, octets, high)
     except Unreadable:
         pass
     return "".join(map(chr, characters)).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def _copy_4(characters: list[int], plain: bytes, octets: Octets, high: int) -> None:
+def _copy_4(characters: list[int], name: bytes, octets: Octets, high: int) -> None:
     """Take several characters from the plain name."""
     length = octets.byte()
     correction = octets.byte() if length & 0x80 else None
-    copied = plain[len(characters) : len(characters) + (length & 0x7F) + 2]
+    copied = name[len(characters) : len(characters) + (length & 0x7F) + 2]
     characters.extend(copied if correction is None else [(octet + correction & 0xFF) | high for octet in copied])
 
 
 def _entries_5(octets: Octets) -> Iterator[Entry]:
     data = octets.data
+    begun = False
     while octets.position < len(data):
         checksum = int.from_bytes(octets.take(4), "little")
         start = octets.position
@@ -123,18 +128,19 @@ def _entries_5(octets: Octets) -> Iterator[Entry]:
         kind, flags = _number(header), _number(header)
         extra_size = _number(header) if flags & 1 else 0
         packed = _number(header) if flags & 2 else 0
-        if kind == _END_5:
+        if kind == _END_5 and begun:
             return
+        begun = begun or kind == _MAIN_5
         if kind == _ENCRYPTION_5:
             yield Entry("", encrypted=True)
             raise Unreadable("its headers are encrypted")
         if kind == _FILE_5:
-            yield from _file_5(header, extra_size)
+            yield from _file_5(header, extra_size, packed)
         octets.skip(packed)
     raise Unreadable("it ends too early")
 
 
-def _file_5(header: Octets, extra_size: int) -> Iterator[Entry]:
+def _file_5(header: Octets, extra_size: int, packed: int) -> Iterator[Entry]:
     flags = _number(header)
     _number(header)  # the size when unpacked
     _number(header)  # attributes
@@ -142,7 +148,7 @@ def _file_5(header: Octets, extra_size: int) -> Iterator[Entry]:
     _number(header)  # compression
     _number(header)  # the system that it comes from
     name = header.take(_number(header))
-    if not flags & 1:  # a folder
+    if packed or not flags & 1:  # a folder
         yield Entry(decoded_name(name), _is_encrypted_5(header, extra_size))
 
 

@@ -99,11 +99,11 @@ def packed_7z(
     )
 
 
-def rar_4(*names: bytes, flags: int = 0, main_flags: int = 0) -> bytes:
+def rar_4(*names: bytes, flags: int = 0, main_flags: int = 0, data: bytes = b"content") -> bytes:
     blocks = [b"Rar!\x1a\x07\0", struct.pack("<HBHH", 0, 0x73, main_flags, 13) + bytes(6)]
     for name in names:
-        fields = struct.pack("<2LB2L2BHL", 7, 7, 0, 0, 0, 20, 0x30, len(name), 0)
-        blocks += struct.pack("<HBHH", 0, 0x74, 0x8000 | flags, 32 + len(name)), fields, name, b"content"
+        fields = struct.pack("<2LB2L2BHL", len(data), 7, 0, 0, 0, 20, 0x30, len(name), 0)
+        blocks += struct.pack("<HBHH", 0, 0x74, 0x8000 | flags, 32 + len(name)), fields, name, data
     return b"".join([*blocks, struct.pack("<HBHH", 0, 0x7B, 0, 7)])
 
 
@@ -173,7 +173,11 @@ def test_folders_are_no_files() -> None:
     assert listing(tar.getvalue()) == Listing()
     assert listing(zipped("socket.js/", content=b"")) == Listing()
     assert listing(zipped("socket.js/", content=b"x")).names == ("socket.js/",)
-    assert listing(rar_4(b"socket.js", flags=0xE0)) == Listing()
+    assert listing(rar_4(b"socket.js", flags=0xE0, data=b"")) == Listing()
+    assert listing(rar_4(b"socket.js", flags=0xE0)).names == ("socket.js",)
+    assert listing(rar_5(first=block_5(b"\x02\0\x01\0\0\0\0\x09socket.js"))) == Listing()
+    with_data = block_5(b"\x02\x02\x07\x01\x07\0\0\0\x09socket.js", data=b"content")
+    assert listing(rar_5(first=with_data)).names == ("socket.js",)
     header = b"\x01\x05\x02\x0e\x01\xc0\x0f\x01\x40\x11\x0d\0a\0.\0j\0\0\0b\0\0\0\0\0"
     assert listing(seven_zip(header)) == Listing(("b",))  # of two empty streams, the second is a file
 
@@ -197,10 +201,23 @@ def test_names_of_rar_in_unicode() -> None:
     )
 
 
+def test_octets_behind_the_end_of_a_name_of_rar_are_copied_into_its_unicode_form() -> None:
+    # "i" is the high octet, and "l" says: one with it, two of 16 bits, and then a copy from the third octet on.
+    name, plain = listing(rar_4(b"e\0il.exe\0\x04E0b", flags=0x200)).names
+    assert (name.partition("\0")[0], plain) == ("\u692e\u7865il.exe", "e")
+
+
 @pytest.mark.parametrize("packed", [b"", b"\x04", b"\x04\0\0", b"\x04\xc0\0"])
 def test_a_name_of_rar_whose_unicode_form_is_empty_or_another(packed: bytes) -> None:
     # Of the first two unrar takes the plain name.
     assert "evil.exe" in listing(rar_4(b"evil.exe\0" + packed, flags=0x200)).names
+
+
+@pytest.mark.parametrize("data", [rar_4(*ENCODED), rar_5(*ENCODED)])
+def test_a_rar_whose_end_comes_first(data: bytes) -> None:
+    end = rar_5()[-8:] if data[6] else rar_4()[-7:]
+    start = data.index(b"\0") + 1
+    assert listing(data[:start] + end + data[start:]) == Listing(NAMES)
 
 
 @pytest.mark.parametrize(
