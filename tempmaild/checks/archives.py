@@ -30,10 +30,11 @@ if TYPE_CHECKING:
 
     from tempmaild.core.archive import Budget
 
-_TAR_EXTENSIONS: Final = ("tar", "tgz", "taz", "tbz", "tbz2", "txz", "tzst")
-_COMPRESSED_EXTENSIONS: Final = ("gz", "z", "bz2", "xz", "zst", "lz", "lzma")
+_TAR_EXTENSIONS: Final = ("tar", "tgz", "taz", "tbz", "tbz2", "tlz", "txz", "tzst")
+_COMPRESSED_EXTENSIONS: Final = ("gz", "gzip", "z", "bz2", "bzip2", "xz", "zst", "lz", "lz4", "lzma")
+_OTHER_EXTENSIONS: Final = ("arj", "lha", "lzh", "ace", "cab", "cpio", "xar", "deb", "rpm")
 EXTENSIONS: Final = frozenset(
-    ("zip", "zipx", "7z", "rar", *_TAR_EXTENSIONS, *_COMPRESSED_EXTENSIONS, "arj", "lha", "lzh", "ace", "cab")
+    ("zip", "zipx", "7z", "rar", *_TAR_EXTENSIONS, *_COMPRESSED_EXTENSIONS, *_OTHER_EXTENSIONS)
 )
 """What a name must end with for its content to be an archive that has to be listed, whatever it begins with."""
 _FOUND_ANYWHERE: Final = {

@@ -45,8 +45,8 @@ _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\u2800") | {
 _ORDINARY = re.compile(r"[ -$&-.0-9;-\[\]-~]*+")  # ASCII without % / : \ and controls
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _CLASS_ID = re.compile(r"\{[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\}?")
-_COMPRESSED = frozenset({"gz", "bz2", "xz", "z", "zst", "lz", "lzma", "br"})
-"""Extensions of one compressed file, which is unpacked under the name before it."""
+_COMPRESSED = frozenset({"gz", "gzip", "bz2", "bzip2", "xz", "z", "zst", "lz", "lz4", "lzma", "br", "001"})
+"""Extensions of one compressed file, or of the first volume of it, which is unpacked under the name before it."""
 
 
 class TooManyNames(Exception):

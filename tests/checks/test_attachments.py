@@ -152,6 +152,11 @@ ENCRYPTED = zipped(a_txt=b"x").replace(b"PK\x03\x04\x14\0\0", b"PK\x03\x04\x14\0
         (mixed(named(b"a.zip", b"broken")), "an archive cannot be listed: its format is not known here"),
         (mixed(named(b"a.zip", zipped(a_txt=b"x")[:-1])), "an archive cannot be listed: it has no end"),
         (mixed(named(b"a.arj", b"\x60\xea")), "an archive cannot be listed: its format is not known here"),
+        (mixed(named(b"a.cpio", b"070701")), "an archive cannot be listed: its format is not known here"),
+        (
+            mixed(named(b"a.tar.lz4", b"\x04\x22\x4d\x18")),
+            "an archive cannot be listed: its format is not known here",
+        ),
         (mixed(named(b"a.txt; filename=b.txt" * 200)), "a part has too many names"),
         (
             mixed(message(b"Content-Type: message/partial; id=x; number=1", b"", b"x")),

@@ -80,6 +80,9 @@ def disposition(parameters: bytes) -> set[str]:
         # compressed
         ("a.exe.gz", {"exe", "gz"}),
         ("a.tar.xz", {"tar", "xz"}),
+        ("a.js.bzip2", {"js", "bzip2"}),
+        ("a.js.gzip", {"js", "gzip"}),
+        ("a.js.001", {"js", "001"}),
         # class ids
         ("a.txt.{3050F4D8-98B5-11CF-BB82-00AA00BDCE0B}", {"clsid"}),
         ("a.{not-one}", {"{not-one}"}),
