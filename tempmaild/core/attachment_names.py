@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from itertools import islice
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -45,6 +46,8 @@ _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\u2800") | {
 _ORDINARY = re.compile(r"[ -$&-.0-9;-\[\]-~]*+")  # ASCII without % / : \ and controls
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _CLASS_ID = re.compile(r"\{[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\}?")
+_FOLD = re.compile(rb"\r?\n(?=[ \t])")
+_BROKEN_QUOTES = re.compile(rb'name[*0-9]*+\s*+=\s*+("[^"\\\n]*+"[ \t]*+[^;(\s][^;\n]*+)', re.IGNORECASE)
 _COMPRESSED = frozenset({"gz", "gzip", "bz2", "bzip2", "xz", "z", "zst", "lz", "lz4", "lzma", "br", "001"})
 """Extensions of one compressed file, or of the first volume of it, which is unpacked under the name before it."""
 
@@ -63,11 +66,13 @@ def part_names(content: bytes, part: Part) -> tuple[str, ...]:
     lines = b"\n" + header.lower()
     if b"name" not in lines:
         return ()
-    if b"\0" in lines or lines.count(b"\ncontent-type") > 1 or lines.count(b"\ncontent-disposition") > 1:
+    types = lines.count(b"\ncontent-type")
+    broken_type = types and not part.parameters
+    if broken_type or b"\0" in lines or types > 1 or lines.count(b"\ncontent-disposition") > 1:
         parameters = tuple(_all_parameters(header))
     else:
         parameters = (*part.parameters, *(part.disposition[1] if part.disposition else ()))
-    return tuple(dict.fromkeys(_names(parameters)))
+    return tuple(dict.fromkeys((*_names(parameters), *_broken_names(header))))
 
 
 def extensions(name: str) -> frozenset[str]:
@@ -96,6 +101,15 @@ def _all_parameters(header: bytes) -> Iterator[tuple[bytes, bytes]]:
         else:
             # Of a type that is none, only the parameters matter here.
             yield from (parse_media_type(value) or parse_media_type(b"a/b;" + value) or (b"", b"", ()))[2]
+
+
+def _broken_names(header: bytes) -> Iterator[str]:
+    """Quoted names with what stands behind the closing quote, as programs read them that take all quotes away."""
+    matches = list(islice(_BROKEN_QUOTES.finditer(_FOLD.sub(b"", header)), MAX_PARAMETERS + 1))
+    if len(matches) > MAX_PARAMETERS:
+        raise TooManyNames
+    for match in matches:
+        yield from _texts(b"", match[1])
 
 
 def _names(parameters: Parameters) -> Iterator[str]:
@@ -134,7 +148,10 @@ def _texts(charset: bytes, octets: bytes) -> Iterator[str]:
     """What the octets of a name are as text; encoded words are decoded even where they are not allowed."""
     if charset:
         yield decode_charset(octets, charset)
-    yield decode_words_whole(octets)
+    text = decode_words_whole(octets)
+    yield text
+    if b"utf-7" in (charset + octets).lower():  # which we do not decode for people, but Outlook does
+        yield text.encode("ascii", "replace").decode("utf-7", "replace")
 
 
 def _readings(name: str) -> Iterator[str]:

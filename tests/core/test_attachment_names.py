@@ -120,6 +120,9 @@ def test_a_name_cut_after_255_octets() -> None:
         # RFC 2231
         (b"filename*=utf-8''a%2Eexe", {"exe"}),
         (b"filename*=utf-8'en'a.exe%00.txt", {"exe", "txt"}),
+        (b'filename="=?utf-7?Q?a+AC4-exe?="', {"exe"}),
+        # RFC 2231
+        (b"filename*=utf-7''a+AC4-exe", {"exe"}),
         (b"filename*=%61.exe", {"exe"}),
         (b"filename*0=a.e; filename*1=xe", {"exe"}),
         (b"filename*1=xe; filename*0=a.e", {"exe"}),
@@ -132,6 +135,11 @@ def test_a_name_cut_after_255_octets() -> None:
         (b"filename*0=a.; filename*0=b.; filename*1=exe", {"exe"}),
         (b"filename*x=a.exe", {"exe"}),
         (b"name=a.exe", {"exe"}),
+        (b'filename="a.txt"a.exe', {"txt", "exe"}),
+        (b'filename=""a.exe""', {"exe"}),
+        (b'FileName*0 = ""\r\n\ta.exe""; x=y', {"exe"}),
+        (b'filename="a" ".exe"', {"exe"}),
+        (b'filename=""=?utf-8?Q?a=2Eexe?=""', {"exe"}),
     ],
 )
 def test_one_name(parameters: bytes, expected: set[str]) -> None:
@@ -156,6 +164,19 @@ def test_one_name(parameters: bytes, expected: set[str]) -> None:
 )
 def test_of_several_names_all_count(fields: tuple[bytes, ...]) -> None:
     assert found(*fields) >= {"txt", "exe"}
+
+
+def test_what_is_behind_a_name_in_quotes() -> None:
+    assert disposition(b'filename="a.txt" (a.exe)') == {"txt"}
+    assert disposition(b'filename="a.txt"; x="a.exe"\r\nX-Name: a.exe') == {"txt"}
+    with pytest.raises(TooManyNames):
+        found(b"Content-Type: a/b; " + b'name="a"b; ' * (MAX_PARAMETERS + 1))
+
+
+@pytest.mark.parametrize("value", [b"name=a.exe", b"; name=a.exe", b"file; name=a.exe", b"a/b, name=a.exe"])
+def test_the_name_of_a_type_that_is_none(value: bytes) -> None:
+    assert found(b"Content-Type: " + value) == {"exe"}
+    assert found(b"Content-Type: " + value, b"Content-Disposition: attachment; filename=a.txt") == {"txt", "exe"}
 
 
 def test_a_nul_in_a_header_may_end_the_name() -> None:
