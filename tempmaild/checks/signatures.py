@@ -29,6 +29,9 @@ _CLOCK_ERROR: Final = 300
 _ALGORITHMS: Final = {b"rsa-sha256": "rsa", b"ed25519-sha256": "ed25519"}  # RFC 6376 §3.3, RFC 8463 §3
 """What a= may say, and the kind of key that each wants."""
 
+_TAG_NAME: Final = re.compile(rb"[A-Za-z][A-Za-z0-9_]*+")  # RFC 6376 §3.2
+_FIELD_NAME: Final = re.compile(rb"[!-9;-~]*+")
+"""RFC 5322 §2.2; empty ones, which stand for nothing, are in lists of some signers and in the test suite of ARC."""
 _SIGNATURE_VALUE: Final = re.compile(rb";\s*+b\s*+=([^;]*+)")
 _NUMBER: Final = re.compile(rb"[0-9]{1,12}")
 _LENGTH: Final = re.compile(rb"[0-9]{1,76}")
@@ -82,6 +85,8 @@ def read_tags(field: bytes) -> Tags:
         tags: Tags = parse_tag_value(field.partition(b":")[2])
     except InvalidTagValueList:
         raise Unverified("neutral", "the signature is malformed") from None
+    if not all(map(_TAG_NAME.fullmatch, tags)):
+        raise Unverified("neutral", "the signature is malformed")
     return tags
 
 
@@ -123,6 +128,8 @@ def read_coverage(tags: Tags, canonicalization: bytes = b"simple/simple") -> Cov
     names = _read_names(_required(tags, b"h"))
     if b"from" not in names:
         raise Unverified("permerror", "the field From is not signed")  # RFC 6376 §5.4
+    if not all(map(_FIELD_NAME.fullmatch, names)):
+        raise Unverified("neutral", "the tag h= is malformed")
     relaxed_header, relaxed_body = _are_relaxed(tags.get(b"c", canonicalization))
     body_hash = _read_base64(tags, b"bh")
     return Coverage(names, body_hash, relaxed_header, relaxed_body, _read_number(tags, b"l", _LENGTH))
@@ -162,7 +169,7 @@ def read_domain(value: bytes) -> str:
         domain = normalise_domain(value.decode())
     except (UnicodeDecodeError, InvalidAddress):
         domain = ""
-    if "." not in domain:
+    if "." not in domain or value.endswith(b"."):
         raise Unverified("neutral", "the domain of the signature is malformed")
     return domain
 
