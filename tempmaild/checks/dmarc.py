@@ -15,6 +15,7 @@ from tempmaild.core.content import decode_words
 from tempmaild.core.dmarc_record import Policy, applicable_record, organizational_domain, parse_records, walk
 from tempmaild.core.envelope import parse_addresses
 from tempmaild.core.headers import fields, without_comments
+from tempmaild.core.remembering import remembering
 from tempmaild.core.verdict import Finding, Refusal, Report
 from tempmaild.errors import InvalidAddress
 
@@ -245,7 +246,7 @@ def find_author(examined: Examined) -> Author:
     matches = list(_FROM.finditer(header))
     starts = [match.start() for match in matches]
     count = len(starts) if any(b"\n" not in match[1] for match in matches) else 0
-    found = [_hosts(content, start) for start in starts[: MOST_AUTHORS + 1]]
+    found = [_hosts(next(fields(content, start, len(content))).value) for start in starts[: MOST_AUTHORS + 1]]
     hosts = {host for named, stray in found for host in (*named, *stray)}
     if max(len(starts), len(hosts)) > MOST_AUTHORS:
         return Author((), "there are too many authors in From", too_many=True)
@@ -255,9 +256,9 @@ def find_author(examined: Examined) -> Author:
     return Author(domains, problem or ("From is malformed" if any(stray for _, stray in found) else ""))
 
 
-def _hosts(content: bytes, start: int) -> tuple[list[bytes], list[bytes]]:
+@remembering(longest=512, most=1024)  # of one sender it is mostly the same
+def _hosts(value: bytes) -> tuple[list[bytes], list[bytes]]:
     """Give the domains in one field: those of its addresses, and those that stand where none can."""
-    value = next(fields(content, start, len(content))).value
     addresses = parse_addresses(value)
     named = _hosts_of(addresses)
     if len(value) > _LONGEST_FROM:
