@@ -128,8 +128,6 @@ def read_coverage(tags: Tags, canonicalization: bytes = b"simple/simple") -> Cov
     names = _read_names(_required(tags, b"h"))
     if b"from" not in names:
         raise Unverified("permerror", "the field From is not signed")  # RFC 6376 §5.4
-    if not all(map(_FIELD_NAME.fullmatch, names)):
-        raise Unverified("neutral", "the tag h= is malformed")
     relaxed_header, relaxed_body = _are_relaxed(tags.get(b"c", canonicalization))
     body_hash = _read_base64(tags, b"bh")
     return Coverage(names, body_hash, relaxed_header, relaxed_body, _read_number(tags, b"l", _LENGTH))
@@ -137,7 +135,10 @@ def read_coverage(tags: Tags, canonicalization: bytes = b"simple/simple") -> Cov
 
 @remembering(longest=512, most=1024)  # of one signer they are mostly the same
 def _read_names(value: bytes) -> tuple[bytes, ...]:
-    return tuple([name.lower() for name in _split(value)])
+    names = tuple([name.lower() for name in _split(value)])
+    if not all(map(_FIELD_NAME.fullmatch, names)):
+        raise Unverified("neutral", "the tag h= is malformed")
+    return names
 
 
 @remembering(longest=64, most=16)
