@@ -22,7 +22,9 @@ from tempmaild.core.archive_7z import MARK as SEVEN_ZIP_MARK
 from tempmaild.core.archive_7z import seven_zip_entries
 from tempmaild.core.archive_rar import rar_entries
 from tempmaild.core.archive_tar import BLOCK, is_tar, tar_entries
+from tempmaild.core.archive_tnef import tnef_attachments
 from tempmaild.core.archive_zip import zip_entries
+from tempmaild.core.attachment_names import extensions
 from tempmaild.core.file_types import file_types
 
 if TYPE_CHECKING:
@@ -78,7 +80,7 @@ class Listing(Struct, frozen=True):
 
     Attributes:
         names: of the files, as the archive has them, each in every form that it has there.
-        types: what the content of a single compressed file shows.
+        types: what the content of a single compressed file shows, or those of attachments show and claim.
         encrypted: whether some of it is encrypted.
         problem: why there may be more than is listed here; "" if there is not.
     """
@@ -136,6 +138,26 @@ def _found(data: bytes) -> Iterator[_Reader]:
         yield _READERS["application/zip"]
     if is_tar(data[:BLOCK]) or (data and not data.strip(b"\0")):  # an empty one is nothing but its end
         yield _READERS["application/x-tar"]
+
+
+def _in_tnef(data: bytes, budget: Budget, contents: set[str]) -> Iterator[Entry]:
+    """A reader for TNEF, which is a message rather than an archive: archives attached to it are listed, too."""
+    problems: list[str] = []
+    for attachment in tnef_attachments(data, budget):
+        yield from map(Entry, attachment.names)
+        contents |= attachment.types
+        named = frozenset(extension for name in attachment.names for extension in extensions(name))
+        for content in attachment.contents:
+            types = file_types(content)
+            contents |= types
+            if is_archive(types, named):
+                listing = list_archive(content, types, named, budget)
+                yield from (Entry(name, listing.encrypted) for name in listing.names)
+                contents |= listing.types
+                if listing.problem:
+                    problems.append(listing.problem)
+    if problems:
+        raise Unreadable(problems[0])
 
 
 class _Source:
@@ -287,6 +309,8 @@ _READERS: Final[dict[str, _Reader]] = {
     "application/vnd.rar": lambda data, _budget, _contents: rar_entries(data),
     "application/x-7z-compressed": lambda data, _budget, _contents: seven_zip_entries(data),
     "application/x-tar": lambda data, _budget, _contents: tar_entries(_Source(iter([data]))),
+    "application/vnd.ms-tnef": _in_tnef,
+    "application/ms-tnef": _in_tnef,  # what headers call it
     "application/gzip": _compressed(_unpack_gzip),
     "application/zstd": _compressed(_unpack_zstandard),
     # The others are slower than zlib, by so much that each octet counts as several.

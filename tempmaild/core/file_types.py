@@ -46,6 +46,7 @@ _STARTS: tuple[tuple[bytes, str], ...] = (
     (b"\x1f\xa0", "application/x-compress"),
     (b"LZIP\x01", "application/x-lzip"),
     (b"\x60\xea", "application/x-arj"),
+    (b"\x78\x9f\x3e\x22", "application/vnd.ms-tnef"),
 )
 _BY_FIRST_OCTET: dict[int, tuple[tuple[bytes, str], ...]] = {
     octet: tuple(entry for entry in _STARTS if entry[0][0] == octet) for octet in {start[0] for start, _ in _STARTS}

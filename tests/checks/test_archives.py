@@ -121,6 +121,48 @@ def rar_5(*names: bytes, extra: bytes = b"", first: bytes = b"") -> bytes:
     return b"".join([*blocks, block_5(b"\x05\0\0")])
 
 
+def attribute(number: int, value: bytes = b"", level: int = 2) -> bytes:
+    return struct.pack("<BLL", level, number, len(value)) + value + struct.pack("<H", sum(value) & 0xFFFF)
+
+
+def mapi(number: int, *values: bytes | str, kind: int = 0) -> bytes:
+    """A property whose values have sizes: Unicode texts, or octets that are 8-bit texts if nothing else is said."""
+    kind = kind or (0x001F if any(isinstance(value, str) for value in values) else 0x001E)
+    encoded = [value.encode("utf-16-le") if isinstance(value, str) else value for value in values]
+    padded = [struct.pack("<L", len(value)) + value + bytes(-len(value) % 4) for value in encoded]
+    return struct.pack("<HHL", kind, number, len(values)) + b"".join(padded)
+
+
+def properties(*some: bytes) -> bytes:
+    return attribute(0x69005, struct.pack("<L", len(some)) + b"".join(some))
+
+
+RENDERING = attribute(0x69002, bytes(14))
+MESSAGE = bytes.fromhex("0703020000000000c000000000000046")
+
+
+def tnef(*attributes: bytes, code_page: int = 1252) -> bytes:
+    first = attribute(0x89006, b"\0\0\1\0", 1) + attribute(0x69007, struct.pack("<LL", code_page, 0), 1)
+    return b"".join([b"\x78\x9f\x3e\x22\1\0", first, *attributes])
+
+
+def tnef_of(*names: str, content: bytes = b"content") -> bytes:
+    """As Outlook writes it, with properties of every kind in front of the names."""
+    others = (
+        struct.pack("<HHL", 0x0003, 0x3705, 1),
+        struct.pack("<HHL", 0x000B, 0x7FFE, 0),
+        struct.pack("<HHL8x", 0x1002, 0x6801, 2),
+        struct.pack("<HHL8x", 0x1014, 0x6802, 1),
+        struct.pack("<HH16sLLQ", 0x0040, 0x8000, bytes(16), 0, 0x8501, 0),
+        struct.pack("<HH16sLL6s2x", 0x101F, 0x8001, bytes(16), 1, 6, b"a\0b\0\0\0") + mapi(0, "x", "yz")[4:],
+    )
+    attributes = []
+    for name in names:
+        listed = properties(*others, mapi(0x3707, name + "\0"), mapi(0x3001, name + "\0"))
+        attributes += [RENDERING, attribute(0x6800F, content), listed]
+    return tnef(*attributes)
+
+
 ENCODED = tuple(name.encode() for name in NAMES)
 ARCHIVES = {
     "zip": zipped(*NAMES),
@@ -140,6 +182,8 @@ ARCHIVES = {
     "rar 4": rar_4(*ENCODED),
     "rar 5": rar_5(*ENCODED),
     "rar 5, behind something else": b"stub" * 500 + rar_5(*ENCODED),
+    "tnef": tnef_of(*NAMES),
+    "tnef, in 8 bits": tnef(*(attribute(0x18010, name.encode("cp1252") + b"\0") for name in NAMES)),
 }
 
 
@@ -151,7 +195,7 @@ def test_what_programs_write(name: str) -> None:
     assert tuple(one for one in found.names if "?" not in one) == NAMES
 
 
-@pytest.mark.parametrize("data", [zipped(), tarred(), seven_zip(b""), rar_5(), rar_4(), b""])
+@pytest.mark.parametrize("data", [zipped(), tarred(), seven_zip(b""), rar_5(), rar_4(), tnef(), b""])
 def test_empty_archives(data: bytes) -> None:
     assert listing(data) == Listing()
 
@@ -388,11 +432,137 @@ def test_files_that_overlap() -> None:
         gzipped(b"a.txt") + b"rest",
         b"MSCF\0\0\0\0" + bytes(50),
         bytes(7) + b"**ACE**",
+        tnef()[:5],
+        tnef() + b"garbage",
+        tnef() + b"\3garbage that is long enough",
+        tnef(RENDERING)[:-1],
+        tnef(attribute(0x6800F, b"content")[:-3]),
+        tnef(properties(mapi(0x3707, "a.txt"))[:-20]),
+        tnef(properties()[:9] + b"\1\0"),
+        tnef(properties(struct.pack("<HH", 0x0001, 0x3707))),
+        tnef(properties(struct.pack("<HHL", 0x1003, 0x3707, 2**32 - 1))),
+        tnef(properties(mapi(0x3707, "a.txt", "b.txt"))),
+        tnef(properties(struct.pack("<HHLL", 0x001F, 0x3707, 1, 2**32 - 1) + b"a.txt")),
+        tnef(properties(mapi(0x3701, MESSAGE + b"no message", kind=0x000D))),
+        tnef(code_page=2**32 - 1),
+        tnef(code_page=1),
         b"no archive",
     ],
 )
 def test_broken_archives(data: bytes) -> None:
     assert listing(data).problem
+
+
+@pytest.mark.parametrize("number", [0x3704, 0x3707, 0x3001])
+@pytest.mark.parametrize("name", ["evil.exe\0", b"evil.exe\0", b"evil.exe"])
+def test_every_name_in_tnef_counts(number: int, name: bytes | str) -> None:
+    for listed in (mapi(number, name), mapi(number, name, kind=0x101F if isinstance(name, str) else 0x101E)):
+        found = listing(tnef(RENDERING, attribute(0x18010, b"a.txt\0"), properties(mapi(0x3003, "b"), listed)))
+        assert found == Listing(("a.txt", "evil.exe"))
+    named = struct.pack("<HH16sLL", 0x001F, 0x8000, bytes(16), 0, number) + mapi(0, "evil.exe")[4:]
+    assert listing(tnef(properties(named))).names == ("evil.exe",)
+
+
+def test_an_extension_apart_from_the_name_in_tnef() -> None:
+    found = listing(tnef(properties(mapi(0x3703, ".exe\0")), RENDERING, properties(mapi(0x3703, b"js"))))
+    assert found == Listing((".exe", ".js"))
+
+
+@pytest.mark.parametrize(
+    ("code_page", "name", "text"),
+    [
+        (65000, b"evil+AC4-exe", "evil.exe"),
+        (500, "evil.exe".encode("cp500"), "evil.exe"),
+        (932, "\u60aa.exe".encode("cp932"), "\u60aa.exe"),
+        (28595, "\u0437\u043b\u043e.exe".encode("iso8859-5"), "\u0437\u043b\u043e.exe"),
+        (0, b"\xfcbel.exe", "übel.exe"),
+        (1252, "übel.exe".encode(), "übel.exe"),
+    ],
+)
+def test_code_pages_of_tnef(code_page: int, name: bytes, text: str) -> None:
+    found = listing(tnef(attribute(0x18010, name), code_page=code_page))
+    assert text in found.names
+    assert not found.problem
+
+
+def test_names_in_a_code_page_of_tnef_that_is_not_known() -> None:
+    found = listing(tnef(attribute(0x18010, b"evil.exe"), code_page=20_273))
+    assert found == Listing(("evil.exe",), problem="its code page is not known here")
+
+
+def test_contents_in_tnef() -> None:
+    program = frozenset({"application/x-msdownload"})
+    assert listing(tnef_of("a.txt", content=b"MZ\0\0")) == Listing(("a.txt",), program)
+    for kind in (0x000D, 0x0102):
+        content = bytes(16 if kind == 0x000D else 0) + b"MZ\0\0"
+        assert listing(tnef(properties(mapi(0x3701, content, kind=kind)))) == Listing((), program)
+    assert listing(tnef(properties(mapi(0x370E, "Application/HTA\0")))).types == {"application/hta"}
+
+
+def test_archives_in_tnef_are_listed() -> None:
+    """It is a message rather than an archive, so that one level within it is left."""
+    found = listing(tnef_of("a.zip", content=zipped("evil.exe", "b.zip", content=zipped("c.js"))))
+    assert found == Listing(("a.zip", "evil.exe", "b.zip"), frozenset({"application/zip"}))
+    assert "evil.exe" in listing(tnef_of("a.zip", content=b"GIF89a" + zipped("evil.exe"))).names
+    assert listing(tnef_of("a.zip", content=rar_4(b"a.txt", flags=0x04))).encrypted
+    assert listing(tnef_of("a.gz", content=gzipped(b"MZ\0\0"))).types >= {"application/x-msdownload"}
+    found = listing(tnef_of("a.zip", "evil.exe", content=b"no zip"))
+    assert found == Listing(("a.zip", "evil.exe"), problem="its format is not known here")
+
+
+@pytest.mark.parametrize("kind", [0x000D, 0x0102])
+def test_messages_in_tnef(kind: int) -> None:
+    data = tnef_of("evil.exe")
+    for _ in range(20):
+        data = tnef(RENDERING, properties(mapi(0x3701, MESSAGE + data, kind=kind)))
+        assert listing(data) == Listing(("evil.exe",))
+    assert listing(tnef_of("winmail.dat", content=data)) == Listing(("winmail.dat", "evil.exe"))
+
+
+def test_the_subject_of_a_message_in_tnef_is_no_name() -> None:
+    subject = mapi(0x3001, "See example.com\0")
+    assert listing(tnef(properties(subject, mapi(0x3701, MESSAGE + tnef(), kind=0x000D)))) == Listing()
+    content = mapi(0x3701, bytes(16) + b"content", kind=0x000D)
+    for data in (tnef(properties(subject, content)), tnef(properties(subject), attribute(0x6800F, b"content"))):
+        assert listing(data).names == ("See example.com",)
+
+
+def test_messages_in_tnef_without_end() -> None:
+    data = tnef_of("a.bin", content=bytes(MAX_UNPACKED // 16))
+    for _ in range(20):
+        data = tnef_of("winmail.dat", content=data)
+    assert listing(data).problem == "too much to unpack"
+
+
+def test_what_is_broken_in_tnef_does_not_hide_names() -> None:
+    title = attribute(0x18010, b"evil.exe\0")
+    assert listing(tnef(title[:-2] + b"\xff\xff")) == Listing(("evil.exe",))  # the checksum
+    assert listing(tnef(title) + b"\0\r\n") == Listing(("evil.exe",))
+    assert listing(tnef(attribute(0x78010, b"evil.exe"))) == Listing(("evil.exe",))  # another type
+    names = properties(mapi(0x3001, "a.txt"), mapi(0x3707, "evil.exe\0"))
+    unknown = properties(mapi(0x3707, "b.txt"), struct.pack("<HH", 0x0777, 0))
+    for data in (tnef(title[:-2]), tnef(title[:-3]), tnef(attribute(0x18010, b"evil.exe", 3)), tnef(names[:-4])):
+        found = listing(data)
+        assert "evil.exe" in found.names
+        assert found.problem
+    assert listing(tnef(unknown, title)) == Listing(("b.txt", "evil.exe"), problem="a property is of an unknown type")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        tnef(RENDERING * 300_000),
+        tnef(properties(*[mapi(0x3707, b"")] * 300_000)),
+        tnef(attribute(0x69005, b"\xff" * 4 + struct.pack("<HHL", 0x0003, 0, 0) * 300_000)),
+        tnef(properties(mapi(0x3707, *[b""] * 300_000, kind=0x101E))),
+        tnef(properties(mapi(0x3707, *[b"a.txt"] * (MAX_ENTRIES + 1), kind=0x101E))),
+        tnef(properties(mapi(0x3707, b"a" * 2**23 + b".txt"))),
+    ],
+)
+def test_too_much_in_tnef(data: bytes) -> None:
+    started = time.process_time()
+    assert listing(data).problem
+    assert time.process_time() - started < 5
 
 
 def test_what_a_tar_has_after_its_end_is_listed() -> None:
@@ -493,7 +663,7 @@ def test_archives_that_are_cut(name: str) -> None:
     step = max(len(data) // 50, 1)
     for end in range(1, len(data) - 1, step):
         found = list_archive(data[:end], file_types(data), frozenset(), Budget())
-        assert found.problem or name in {"tar", "tar of GNU", "rar 4"}, end
+        assert found.problem or name in {"tar", "tar of GNU", "rar 4", "tnef", "tnef, in 8 bits"}, end
 
 
 @given(st.sampled_from(sorted(ARCHIVES)), st.data())
@@ -510,6 +680,16 @@ STARTS = [b"PK\x03\x04", b"PK\x05\x06", b"Rar!\x1a\x07\0", b"Rar!\x1a\x07\x01\0"
 @given(st.sampled_from([*STARTS, b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd"]), st.binary())
 def test_any_octets(start: bytes, rest: bytes) -> None:
     listing(start + rest)
+
+
+@given(st.sampled_from([b"", b"\x02\x05\x90\x06\0", properties()[:9]]), st.binary())
+def test_any_attributes_of_tnef(start: bytes, rest: bytes) -> None:
+    listing(tnef(start + rest))
+
+
+@given(st.binary())
+def test_any_properties_of_tnef(rest: bytes) -> None:
+    listing(tnef(attribute(0x69005, b"\xff\0\0\0" + rest)))
 
 
 @given(st.sampled_from([b"\x01", b"\x17", b"\x01\x04", b"\x01\x05", b"\x01\x04\x07\x0b\x01\0"]), st.binary())

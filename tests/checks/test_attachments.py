@@ -22,6 +22,7 @@ from tempmaild.core.checking import AttachmentsRule, Checking
 from tempmaild.core.mime import MAX_PARTS, parse
 from tempmaild.core.removal import without_parts
 from tempmaild.settings import Settings
+from tests.checks.test_archives import tnef_of
 from tests.core.messages import NAMES, load, message, mutations, walk
 
 if TYPE_CHECKING:
@@ -57,6 +58,12 @@ def zipped(**files: bytes) -> bytes:
         for name, data in files.items():
             archive.writestr(name.replace("_", "."), data)
     return file.getvalue()
+
+
+def winmail(data: bytes, subtype: bytes = b"ms-tnef") -> bytes:
+    return part(
+        data, b"Content-Type: application/" + subtype, b"Content-Disposition: attachment; filename=winmail.dat"
+    )
 
 
 def embedded(content: bytes, encoding: bytes = b"7bit", subtype: bytes = b"rfc822") -> bytes:
@@ -104,6 +111,9 @@ def embedded(content: bytes, encoding: bytes = b"7bit", subtype: bytes = b"rfc82
             ),
             ".exe",
         ),
+        (mixed(winmail(tnef_of("a.exe"))), ".exe"),
+        (mixed(winmail(tnef_of("a.txt", content=PROGRAM), b"vnd.ms-tnef")), "application/x-msdownload"),
+        (mixed(named(b"a.txt", tnef_of("a.zip", content=zipped(b_exe=b"")))), ".exe"),
     ],
 )
 def test_what_is_not_wanted(content: bytes, kind: str) -> None:
@@ -133,6 +143,7 @@ def test_what_is_not_wanted(content: bytes, kind: str) -> None:
         (mixed(named(b"a.docx", zipped(word_xml=b""))), "pass"),
         (mixed(named(b"a.gz", gzip.compress(b"text", mtime=0))), "pass"),
         (mixed(named(b"a.zip", b"")), "pass"),
+        (mixed(winmail(tnef_of("a.txt", "b.docx"))), "pass"),
     ],
 )
 def test_what_is_fine(content: bytes, result: str) -> None:
@@ -157,6 +168,9 @@ ENCRYPTED = zipped(a_txt=b"x").replace(b"PK\x03\x04\x14\0\0", b"PK\x03\x04\x14\0
             mixed(named(b"a.tar.lz4", b"\x04\x22\x4d\x18")),
             "an archive cannot be listed: its format is not known here",
         ),
+        (mixed(winmail(b"broken")), "an archive cannot be listed: its format is not known here"),
+        (mixed(winmail(b"broken", b"vnd.ms-tnef")), "an archive cannot be listed: its format is not known here"),
+        (mixed(winmail(tnef_of("a.txt")[:-1])), "an archive cannot be listed: it ends too early"),
         (mixed(named(b"a.txt; filename=b.txt" * 200)), "a part has too many names"),
         (
             mixed(message(b"Content-Type: message/partial; id=x; number=1", b"", b"x")),

@@ -51,6 +51,7 @@ def compound(root_class: bytes, sector: int = 1) -> bytes:
         (b"\x1f\x8b\x08", "application/gzip"),
         (b"BZh91AY&SY", "application/x-bzip2"),
         (b"\xfd7zXZ\0", "application/x-xz"),
+        (b"\x78\x9f\x3e\x22\1\0", "application/vnd.ms-tnef"),
         (bytes(257) + b"ustar", "application/x-tar"),
         (bytes(7) + b"**ACE**", "application/x-ace-compressed"),
         # texts

@@ -12,18 +12,41 @@ from tempmaild.core.archive import MAX_ENTRIES, Budget, Entry, Unreadable
 from tempmaild.core.archive_7z import seven_zip_entries
 from tempmaild.core.archive_rar import rar_entries
 from tempmaild.core.archive_tar import tar_entries
+from tempmaild.core.archive_tnef import MARK as TNEF_MARK
+from tempmaild.core.archive_tnef import tnef_attachments
 from tempmaild.core.archive_zip import zip_entries
 from tempmaild.core.file_types import file_types
-from tests.checks.test_archives import header_7z, listing, packed_7z, rar_4, rar_5, seven_zip, tarred, zipped
+from tests.checks.test_archives import (
+    MESSAGE,
+    RENDERING,
+    attribute,
+    header_7z,
+    listing,
+    mapi,
+    packed_7z,
+    properties,
+    rar_4,
+    rar_5,
+    seven_zip,
+    tarred,
+    tnef,
+    tnef_of,
+    zipped,
+)
 from tests.fuzz.target import Target
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
 _ZIP = (zipped("a.txt", "b/c.exe"), zipped("\u0430.js"))
 _TAR = (tarred("a.txt", "b" * 120 + ".exe"), tarred("\u0430.js"))
 _SEVEN_ZIP = (seven_zip(header_7z("a.txt", "b.exe"), bytes(20)), packed_7z(header_7z("a.exe")))
 _RAR = (rar_4(b"a.txt", b"b.exe"), rar_5(b"a.txt", b"b.exe"))
+_TNEF = (
+    tnef_of("a.txt", "b.exe"),
+    tnef(RENDERING, properties(mapi(0x3701, MESSAGE + tnef_of("a.zip", content=_ZIP[0]), kind=0x000D))),
+    tnef(RENDERING, attribute(0x18010, b"a.exe\0"), properties(mapi(0x3707, b"a.exe"), mapi(0x3703, b".exe"))),
+)
 _COMPRESSED = (gzip.compress(_TAR[0]), bz2.compress(_TAR[0]), lzma.compress(_TAR[0]))
 
 
@@ -57,6 +80,12 @@ def _lists(read: Callable[[bytes], Iterable[Entry]]) -> Callable[[bytes], None]:
     return check
 
 
+def _list_tnef(data: bytes) -> Iterator[Entry]:
+    for attachment in tnef_attachments(data, Budget()):
+        assert sum(map(len, attachment.contents)) <= len(data)
+        yield from map(Entry, attachment.names)
+
+
 def check_listing(data: bytes) -> None:
     found = listing(data)
     assert len(found.names) <= MAX_ENTRIES
@@ -78,6 +107,7 @@ _MARKS = (
     b"Rar!\x1a\x07\1\0",
     b"7z\xbc\xaf\x27\x1c",
     b"ustar\0",
+    TNEF_MARK,
 )
 _NUMBERS = (b"\0", b"\xff", b"\0\0\0\0", b"\xff\xff\xff\xff", b"\x80", b"\1\0")
 
@@ -99,7 +129,13 @@ TARGETS = (
         _TAR,
         (*_NUMBERS, b"\0" * 512, b"ustar\0", b"0000644\0", b"x", b"L", b"20 path=a\n"),
     ),
-    Target("archives", check_listing, (*_ZIP, *_TAR, *_SEVEN_ZIP, *_RAR, *_COMPRESSED), (*_MARKS, *_NUMBERS)),
+    Target(
+        "tnef",
+        _lists(_list_tnef),
+        _TNEF,
+        (*_NUMBERS, TNEF_MARK, MESSAGE, RENDERING, properties(), mapi(0x3707, "a"), mapi(0x3701, b"", kind=0x000D)),
+    ),
+    Target("archives", check_listing, (*_ZIP, *_TAR, *_SEVEN_ZIP, *_RAR, *_TNEF, *_COMPRESSED), (*_MARKS, *_NUMBERS)),
     Target(
         "file-types",
         check_file_types,
