@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from tempmaild.core.content import decode_charset, decode_words_whole
-from tempmaild.core.headers import fields
+from tempmaild.core.headers import unfold
 from tempmaild.core.parameters import parameter_octets, parse_disposition, parse_media_type
 
 if TYPE_CHECKING:
@@ -46,8 +46,13 @@ _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\u2800") | {
 _ORDINARY = re.compile(r"[ -$&-.0-9;-\[\]-~]*+")  # ASCII without % / : \ and controls
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _CLASS_ID = re.compile(r"\{[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\}?")
-_FOLD = re.compile(rb"\r?\n(?=[ \t])")
-_BROKEN_QUOTES = re.compile(rb'name[*0-9]*+\s*+=\s*+("[^"\\\n]*+"[ \t]*+[^;(\s][^;\n]*+)', re.IGNORECASE)
+_NAMING_FIELD = re.compile(  # what `headers.fields` gives of these two, in a fraction of the time
+    rb"^content-(?:type|(disposition))[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)", re.IGNORECASE | re.MULTILINE
+)
+_BROKEN_QUOTES = re.compile(rb'name[*0-9]*+\s*+=\s*+("[^"\\]*+"\s*+(?<!\n)[^;(\s][^;]*+)')
+"""A name with something behind its closing quote, in lower case; the next field is not behind it."""
+_NO_TYPE = (b"text", b"plain", ())
+"""What a part is whose type cannot be read, and many others are."""
 _COMPRESSED = frozenset({"gz", "gzip", "bz2", "bzip2", "xz", "z", "zst", "lz", "lz4", "lzma", "br", "001"})
 """Extensions of one compressed file, or of the first volume of it, which is unpacked under the name before it."""
 
@@ -67,12 +72,15 @@ def part_names(content: bytes, part: Part) -> tuple[str, ...]:
     if b"name" not in lines:
         return ()
     types = lines.count(b"\ncontent-type")
-    broken_type = types and not part.parameters
-    if broken_type or b"\0" in lines or types > 1 or lines.count(b"\ncontent-disposition") > 1:
-        parameters = tuple(_all_parameters(header))
-    else:
-        parameters = (*part.parameters, *(part.disposition[1] if part.disposition else ()))
-    return tuple(dict.fromkeys((*_names(parameters), *_broken_names(header))))
+    if (
+        types > 1
+        or (types and (part.media_type, part.subtype, part.parameters) == _NO_TYPE)
+        or lines.count(b"\ncontent-disposition") > 1
+        or b"\0" in lines
+        or _BROKEN_QUOTES.search(lines)
+    ):
+        return tuple(dict.fromkeys(_all_names(header)))
+    return tuple(dict.fromkeys(_names((*part.parameters, *(part.disposition[1] if part.disposition else ())))))
 
 
 def extensions(name: str) -> frozenset[str]:
@@ -86,30 +94,28 @@ def extensions(name: str) -> frozenset[str]:
     return frozenset(extension for reading in _readings(name) for extension in _extensions(reading))
 
 
-def _all_parameters(header: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """The parameters of all fields, also of those that a client may take instead of the first of their name."""
-    found = 0
-    for name, value, _, _ in fields(header.replace(b"\0", _NUL), 0, len(header)):
-        lowered = name.lower()
-        if lowered not in {b"content-type", b"content-disposition"}:
-            continue
-        found += 1
-        if found > MAX_FIELDS:
-            raise TooManyNames
-        if lowered == b"content-disposition":
-            yield from (parse_disposition(value) or (b"", ()))[1]
+def _all_names(header: bytes) -> Iterator[str]:
+    """The names in all fields, also in those that a client may take instead of the first of their name."""
+    found = list(islice(_NAMING_FIELD.finditer(header.replace(b"\0", _NUL)), MAX_FIELDS + 1))
+    if len(found) > MAX_FIELDS:
+        raise TooManyNames
+    parameters: list[tuple[bytes, bytes]] = []
+    broken: list[bytes] = []
+    for is_disposition, value in (field.groups() for field in found):
+        if is_disposition:
+            parameters += (parse_disposition(value) or (b"", ()))[1]
         else:
             # Of a type that is none, only the parameters matter here.
-            yield from (parse_media_type(value) or parse_media_type(b"a/b;" + value) or (b"", b"", ()))[2]
-
-
-def _broken_names(header: bytes) -> Iterator[str]:
-    """Quoted names with what stands behind the closing quote, as programs read them that take all quotes away."""
-    matches = list(islice(_BROKEN_QUOTES.finditer(_FOLD.sub(b"", header)), MAX_PARAMETERS + 1))
-    if len(matches) > MAX_PARAMETERS:
+            parameters += (parse_media_type(value) or parse_media_type(b"a/b;" + value) or (b"", b"", ()))[2]
+        text = unfold(value)
+        matches = islice(_BROKEN_QUOTES.finditer(text.lower()), MAX_PARAMETERS + 1)
+        broken += [text[match.start(1) : match.end(1)] for match in matches]
+    if len(broken) > MAX_PARAMETERS:
         raise TooManyNames
-    for match in matches:
-        yield from _texts(b"", match[1])
+    yield from _names(tuple(parameters))
+    # With what stands behind the closing quote, as programs read them that take all quotes away.
+    for name in broken:
+        yield from _texts(b"", name)
 
 
 def _names(parameters: Parameters) -> Iterator[str]:

@@ -169,6 +169,8 @@ def test_of_several_names_all_count(fields: tuple[bytes, ...]) -> None:
 def test_what_is_behind_a_name_in_quotes() -> None:
     assert disposition(b'filename="a.txt" (a.exe)') == {"txt"}
     assert disposition(b'filename="a.txt"; x="a.exe"\r\nX-Name: a.exe') == {"txt"}
+    assert disposition(b'filename="a.txt"\r\nX-Name: a.exe') == {"txt"}
+    assert found(b'Subject: name="a" b.exe', b'X-Names: filename=""b.exe""', b"Content-Type: a/b") == set()
     with pytest.raises(TooManyNames):
         found(b"Content-Type: a/b; " + b'name="a"b; ' * (MAX_PARAMETERS + 1))
 
