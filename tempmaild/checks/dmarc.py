@@ -34,7 +34,7 @@ MOST_AUTHORS: Final = 5
 """Domains in From that are looked up, and From fields that are read: more than one is nearly always abuse."""
 
 _LONGEST_FROM: Final = 8 * 1024
-"""Octets of a From that is looked at closely; a longer one never passes."""
+"""Octets of a From that is read: that takes a second for each MiB, in which nothing else is checked."""
 _FROM = re.compile(rb"\nfrom(\s*+):")
 """The beginning of a field From; a line end in it is none of RFC 5322, but there are readers who unfold first."""
 _QUOTED = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
@@ -57,7 +57,8 @@ class Author(NamedTuple):
     Attributes:
         domains: all that it names.
         problem: why no single domain is the author's; "" if one is.
-        too_many: whether there are more than anybody is going to look at; `domains` has none then.
+        too_many: whether there are more, or one From is longer, than anybody is going to look at; `domains` has none
+            then.
     """
 
     domains: tuple[str, ...]
@@ -246,7 +247,10 @@ def find_author(examined: Examined) -> Author:
     matches = list(_FROM.finditer(header))
     starts = [match.start() for match in matches]
     count = len(starts) if any(b"\n" not in match[1] for match in matches) else 0
-    found = [_hosts(next(fields(content, start, len(content))).value) for start in starts[: MOST_AUTHORS + 1]]
+    values = [next(fields(content, start, len(content))).value for start in starts[: MOST_AUTHORS + 1]]
+    if any(len(value) > _LONGEST_FROM for value in values):
+        return Author((), "From is too long", too_many=True)
+    found = [_hosts(value) for value in values]
     hosts = {host for named, stray in found for host in (*named, *stray)}
     if max(len(starts), len(hosts)) > MOST_AUTHORS:
         return Author((), "there are too many authors in From", too_many=True)
@@ -261,8 +265,6 @@ def _hosts(value: bytes) -> tuple[list[bytes], list[bytes]]:
     """Give the domains in one field: those of its addresses, and those that stand where none can."""
     addresses = parse_addresses(value)
     named = _hosts_of(addresses)
-    if len(value) > _LONGEST_FROM:
-        return named, named
     stray = []
     if value.count(b"@") > len(addresses):
         matches = _STRAY.finditer(_QUOTED.sub(b"", without_comments(value)))
