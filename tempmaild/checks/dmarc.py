@@ -38,6 +38,8 @@ _LONGEST_FROM: Final = 8 * 1024
 _FROM = re.compile(rb"\nfrom(\s*+):")
 """The beginning of a field From; a line end in it is none of RFC 5322, but there are readers who unfold first."""
 _QUOTED = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+_NAME = re.compile(rb"(?<![^,;:])[^<>,;:]++(?=<)")
+"""What is in front of an address in angle brackets: readers take it for a name, whatever is in it."""
 _STRAY = re.compile(rb"@\s*+([^\s<>,;:@]++)\s*+(?=@)|>[^<>,;@]*+@\s*+([^\s<>,;:@]++)")
 """A domain where no address can have one: in front of another, and behind an address in angle brackets."""
 _ENCODED_WORD = re.compile(rb"=\?[^?\s]*+\?[Qq]\?[^?\s]*+\?=")
@@ -267,8 +269,8 @@ def _hosts(value: bytes) -> tuple[list[bytes], list[bytes]]:
     named = _hosts_of(addresses)
     stray = []
     if value.count(b"@") > len(addresses):
-        matches = _STRAY.finditer(_QUOTED.sub(b"", without_comments(value)))
-        stray += [(match[1] or match[2]).lower() for match in matches]
+        bare = _NAME.sub(b"", _QUOTED.sub(b"", without_comments(value)))
+        stray += [(match[1] or match[2]).lower() for match in _STRAY.finditer(bare)]
     # A name alone is no address (RFC 5322 §3.4), but it is shown, decoded, and may look like one.
     whole_words = _ENCODED_WORD.sub(lambda word: word[0].translate(_SPECIALS), value)
     texts = [_shown(address) for address in parse_addresses(whole_words) if address.host == b""]

@@ -150,6 +150,8 @@ AUTHORS: Final = (
     (b"From: <a@example.com>(x) b c@ hard.example\r\n", "fail hard.example reject (bad)", _SEVERAL),
     (b"From: b@hard.example@example.com\r\n", "fail hard.example reject (bad)", _SEVERAL),
     (b'From: <b@hard.example ""@example.com>\r\n', "fail hard.example reject (bad)", _SEVERAL),
+    (b"From: b@hard.example@c, <a@example.com>\r\n", "fail hard.example reject (bad)", _SEVERAL),
+    (b"From: <a@example.com> b@hard.example@c <a@example.com>\r\n", "fail hard.example reject (bad)", _SEVERAL),
     (b"From: =?utf-8?q?<b=40hard.example>?=, a@example.com\r\n", "fail hard.example reject (bad)", _SEVERAL),
     (b"From: =?utf-7?q?b=40+2AA-?=, a@example.com\r\n", "permerror (fine)", "the domain in From cannot exist"),
     (b'From: "b@hard.example", a@example.com\r\n', "fail hard.example reject (bad)", _SEVERAL),
@@ -165,6 +167,7 @@ AUTHORS: Final = (
     # what they do not
     (b'From: "<b@hard.example> b@hard.example" <a@example.com>\r\n', "pass example.com reject (fine)", ""),
     (b"From: b@hard.example <a@example.com>\r\n", "pass example.com reject (fine)", ""),
+    (b"From: Ann (x) @b@hard.example @c <a@example.com>\r\n", "pass example.com reject (fine)", ""),
     (b"From: =?utf-8?q?b=40hard.example?= <a@example.com>\r\n", "pass example.com reject (fine)", ""),
     (b"From: =?utf-8?q?b=40hard.example?=: a@example.com;\r\n", "pass example.com reject (fine)", ""),
     (b"From: <a@example.com> (or <b@hard.example> b@hard.example)\r\n", "pass example.com reject (fine)", ""),
