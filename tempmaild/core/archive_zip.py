@@ -27,9 +27,9 @@ _END_MARK: Final = b"PK\x05\x06"
 _ENCRYPTED: Final = 1 | 1 << 6 | 1 << 13  # 4.4.4: encryption, strong encryption, masked headers
 _IN_ZIP64: Final = 0xFFFFFFFF
 _MANY: Final = 0xFFFF
-_MAX_EXTRA_FIELDS: Final = 256  # of one file; programs write five at the most
+_MAX_EXTRA_FIELDS: Final = 32  # of one file; programs write five at the most
 _ZIP64_FIELD: Final = 1  # 4.5.3
-_UNICODE_PATH: Final = 0x7075  # 4.6.9
+_UNICODE_PATH: Final = 0x7075  # 4.6.9; "up" in the archive
 
 
 class _Directory(NamedTuple):
@@ -159,7 +159,8 @@ def _large(numbers: tuple[int, int, int], field: bytes) -> Iterator[int]:
 
 def _unicode_paths(extra: bytes) -> Iterator[Entry]:
     """Other names that extra fields give a file; libarchive believes those of local headers, and the last one."""
-    return (Entry(decoded_name(field[5:])) for field in _extra(extra, _UNICODE_PATH) if field[5:])
+    if b"up" in extra:  # what programs fill with NULs for the content to be aligned looks like very many fields
+        yield from (Entry(decoded_name(field[5:])) for field in _extra(extra, _UNICODE_PATH) if field[5:])
 
 
 def _extra(extra: bytes, wanted: int) -> Iterator[bytes]:

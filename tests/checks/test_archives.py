@@ -370,6 +370,15 @@ def test_names_in_extra_fields_of_zip() -> None:
     assert found == Listing(("a.txt", "b.txt", "evil.exe"))
 
 
+def test_what_aligns_a_file_in_zip_is_no_extra_field() -> None:
+    one = zipped("a.txt")
+    start, end = one.index(b"PK\x01\x02"), one.index(b"PK\x05\x06")
+    local = one[:28] + struct.pack("<H", 4095) + one[30:35] + bytes(4095) + one[35:start]
+    assert listing(local + one[start:end] + zip_with(one[end:], 16, struct.pack("<L", len(local)))) == Listing(
+        ("a.txt",)
+    )
+
+
 def test_names_behind_too_many_extra_fields_are_listed() -> None:
     many = bytes(0xF000)
     first = TWO[DIRECTORY : DIRECTORY + 51]
