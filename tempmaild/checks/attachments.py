@@ -15,7 +15,7 @@ from tempmaild.core.content import decode_charset, decoded_body
 from tempmaild.core.file_types import file_types
 from tempmaild.core.headers import first_values, texts
 from tempmaild.core.mime import Part, parse
-from tempmaild.core.parameters import parse_media_type
+from tempmaild.core.parameters import parse_media_type, parse_token
 from tempmaild.core.removal import removal_of
 from tempmaild.core.verdict import Finding, Refusal, Report
 
@@ -129,7 +129,7 @@ class _Walk:
     async def through(self, content: bytes, root: Part, owner: Part | None = None, nesting: int = 0) -> None:
         """Look at a part and all within it; `owner` is the part of the whole message that they are removed with."""
         if _is_too_complex(content, root):
-            self._outcome.add_problem(owner or root, "the message has too many parts")
+            self._outcome.add_problem(owner or root, "the message has too many parts, or too long a header")
         for part in _parts(root):
             await self._look_at(content, part, owner or part)
             if part.children and part.encoding in _ENCODED:
@@ -228,11 +228,17 @@ def _decoded_composite(content: bytes, part: Part) -> tuple[bytes, Part]:
 
 
 def _is_too_complex(content: bytes, root: Part) -> bool:
-    """Whether the message has parts, but so many that the tree does not show them."""
-    if root.children or b"boundary" not in content[: root.body].lower():
+    """Whether the message has parts or an encoding that the tree does not show, as there is too much of it."""
+    header = content[: root.body].lower()
+    is_encoded = root.encoding == b"7bit" and any(encoding in header for encoding in _ENCODED)
+    if root.children or not (is_encoded or b"boundary" in header):
         return False
-    media_type = parse_media_type(first_values(content, root.header, root.body).get(b"content-type", b""))
-    return media_type is not None and media_type[0] in {b"multipart", b"message"}
+    values = first_values(content, root.header, root.body)
+    media_type = parse_media_type(values.get(b"content-type", b""))
+    encoding = parse_token(values.get(b"content-transfer-encoding", b"7bit"))
+    return (media_type is not None and media_type[0] in {b"multipart", b"message"}) or (
+        encoding in _ENCODED and encoding != root.encoding
+    )
 
 
 @lru_cache(maxsize=256)  # domains that have rules of their own

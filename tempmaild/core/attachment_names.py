@@ -52,7 +52,7 @@ _NAMING_FIELD = re.compile(  # what `headers.fields` gives of these two, in a fr
 _BROKEN_QUOTES = re.compile(rb'name[*0-9]*+\s*+=\s*+("[^"\\]*+"\s*+(?<!\n)[^;(\s][^;]*+)')
 """A name with something behind its closing quote, in lower case; the next field is not behind it."""
 _NO_TYPE = (b"text", b"plain", ())
-"""What a part is whose type cannot be read, and many others are."""
+"""What a part is whose type cannot be read or stands in a header that is too long, and many others are."""
 _COMPRESSED = frozenset({"gz", "gzip", "bz2", "bzip2", "xz", "z", "zst", "lz", "lz4", "lzma", "br", "001"})
 """Extensions of one compressed file, or of the first volume of it, which is unpacked under the name before it."""
 
@@ -71,11 +71,11 @@ def part_names(content: bytes, part: Part) -> tuple[str, ...]:
     lines = b"\n" + header.lower()
     if b"name" not in lines:
         return ()
-    types = lines.count(b"\ncontent-type")
+    types, dispositions = lines.count(b"\ncontent-type"), lines.count(b"\ncontent-disposition")
     if (
-        types > 1
+        max(types, dispositions) > 1
         or (types and (part.media_type, part.subtype, part.parameters) == _NO_TYPE)
-        or lines.count(b"\ncontent-disposition") > 1
+        or (dispositions and part.disposition is None)
         or b"\0" in lines
         or _BROKEN_QUOTES.search(lines)
     ):

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from tempmaild.checks.attachments import Attachments
 from tempmaild.checks.mail import Examined, Mail
 from tempmaild.core.checking import AttachmentsRule, Checking
-from tempmaild.core.mime import MAX_PARTS, parse
+from tempmaild.core.mime import MAX_FIELD_SIZE, MAX_PARTS, parse
 from tempmaild.core.removal import without_parts
 from tempmaild.settings import Settings
 from tests.checks.test_archives import tnef_of
@@ -177,7 +177,11 @@ ENCRYPTED = zipped(a_txt=b"x").replace(b"PK\x03\x04\x14\0\0", b"PK\x03\x04\x14\0
             "a part is a piece of another message",
         ),
         (message(b"Subject: x", b"", *[b"begin 644 a.txt"] * 1001), "a text has too many files in it"),
-        (mixed(*[b"\r\n"] * (MAX_PARTS + 1)), "the message has too many parts"),
+        (mixed(*[b"\r\n"] * (MAX_PARTS + 1)), "the message has too many parts, or too long a header"),
+        (
+            message(b"X: " + b"x" * MAX_FIELD_SIZE, b"Content-Transfer-Encoding: base64", b"", b"TVqQ"),
+            "the message has too many parts, or too long a header",
+        ),
     ],
 )
 def test_what_cannot_be_looked_into(content: bytes, reason: str) -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tempmaild.core.attachment_names import MAX_FIELDS, MAX_PARAMETERS, TooManyNames, extensions, part_names
-from tempmaild.core.mime import parse
+from tempmaild.core.mime import MAX_FIELD_SIZE, parse
 
 from .messages import message
 
@@ -179,6 +179,12 @@ def test_what_is_behind_a_name_in_quotes() -> None:
 def test_the_name_of_a_type_that_is_none(value: bytes) -> None:
     assert found(b"Content-Type: " + value) == {"exe"}
     assert found(b"Content-Type: " + value, b"Content-Disposition: attachment; filename=a.txt") == {"txt", "exe"}
+
+
+def test_names_in_a_header_that_is_too_long() -> None:
+    filler = b"X: " + b"x" * MAX_FIELD_SIZE
+    assert found(filler, b"Content-Disposition: attachment; filename=a.exe") == {"exe"}
+    assert found(filler, b"Content-Type: a/b; name=a.exe") == {"exe"}
 
 
 def test_a_nul_in_a_header_may_end_the_name() -> None:
