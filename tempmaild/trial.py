@@ -20,11 +20,11 @@ from tempmaild.errors import AddressTaken, DomainExists
 from tempmaild.store.access import at_once
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from tempmaild.appliance import Appliance
-    from tempmaild.settings import Settings
+    from tempmaild.settings import Address, Settings
 
 T = TypeVar("T")
 
@@ -64,17 +64,19 @@ operator = "{OPERATOR}"
 """
 
 _WELCOME = """\
-tempmaild listens on this machine only:
-  SMTP  127.0.0.1:2525 (STARTTLS), 2465 (TLS)      LMTP  127.0.0.1:2424
-  IMAP  127.0.0.1:1143 (STARTTLS), 1993 (TLS)      POP3  127.0.0.1:1110 (STARTTLS), 1995 (TLS)
+tempmaild listens:
+  SMTP  {smtp}
+  LMTP  {lmtp}
+  IMAP  {imap}
+  POP3  {pop3}
   the domain {domain} is ready; the certificate signs itself, clients will ask about it
-  mail is NOT scanned for viruses in this trial
+  mail is {scanned} for viruses in this trial
 
 Try, in another terminal:
   export TEMPMAILD_CONFIG={config}
   {command} mailbox create {domain}                  # prints an address and its secret
-  swaks --server 127.0.0.1:2525 --to ADDRESS              # sends it a message
-  curl --user ADDRESS:SECRET 'imap://127.0.0.1:1143/INBOX;UID=1'
+  swaks --server {smtp_address} --to ADDRESS              # sends it a message
+  curl --user ADDRESS:SECRET 'imap://{imap_address}/INBOX;UID=1'
   {command} mailbox show ADDRESS
 
 Ctrl-C ends it; everything is in {state}.
@@ -133,13 +135,30 @@ def welcome(config: Path, settings: Settings, secret: str | None = None, link: s
         secret: of the operator's mailbox when it has just been made.
         link: for the first owner, while there is none.
     """
-    state = settings.host.state
-    text = _WELCOME.format(domain=DOMAIN, config=config.resolve(), state=state, command=".venv/bin/tempmaild")
+    smtp, imap, pop3 = settings.smtp, settings.imap, settings.pop3
+    text = _WELCOME.format(
+        smtp=_places(smtp.listen, smtp.listen_tls),
+        lmtp=", ".join(map(str, settings.lmtp.listen)),
+        imap=_places(imap.listen, imap.listen_tls),
+        pop3=_places(pop3.listen, pop3.listen_tls),
+        smtp_address=next(iter(smtp.listen), "HOST:PORT"),
+        imap_address=next(iter(imap.listen), "HOST:PORT"),
+        domain=DOMAIN,
+        scanned="scanned" if settings.clamav.address else "NOT scanned",
+        config=config.resolve(),
+        state=settings.host.state,
+        command=".venv/bin/tempmaild",
+    )
     if secret:
         text += "\n" + _OPERATOR.format(address=OPERATOR, secret=secret)
     if link:
         text += "\n" + _CONSOLE.format(url=settings.admin.url, link=link)
     return text
+
+
+def _places(plain: Sequence[Address], tls: Sequence[Address]) -> str:
+    """Say where a service is offered, and how it is encrypted there."""
+    return ", ".join([f"{address} (STARTTLS)" for address in plain] + [f"{address} (TLS)" for address in tls])
 
 
 @contextmanager

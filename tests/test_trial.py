@@ -29,6 +29,21 @@ def test_prepares_settings_that_are_right(tmp_path: Path) -> None:
     assert "box.test" in trial.welcome(state / "tempmaild.toml", settings)
 
 
+def test_tells_the_addresses_of_the_settings(tmp_path: Path) -> None:
+    trial.prepare(tmp_path)
+    file = tmp_path / "tempmaild.toml"
+    welcome = trial.welcome(file, load(file, {}))
+    assert "IMAP  127.0.0.1:1143 (STARTTLS), 127.0.0.1:1993 (TLS)" in welcome
+    assert "mail is NOT scanned" in welcome
+    text = file.read_text().replace("127.0.0.1:1143", "127.0.0.1:3143").replace("127.0.0.1:2525", "[::1]:3525")
+    file.write_text(f'{text}\n[clamav]\naddress = "unix:clamd.sock"\n')
+    welcome = trial.welcome(file, load(file, {}))
+    assert "IMAP  127.0.0.1:3143 (STARTTLS), 127.0.0.1:1993 (TLS)" in welcome
+    assert "imap://127.0.0.1:3143/INBOX" in welcome
+    assert "--server [::1]:3525" in welcome
+    assert "mail is scanned" in welcome
+
+
 def test_prepares_once(tmp_path: Path) -> None:
     trial.prepare(tmp_path)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
