@@ -229,9 +229,11 @@ def _decoded_composite(content: bytes, part: Part) -> tuple[bytes, Part]:
 
 def _is_too_complex(content: bytes, root: Part) -> bool:
     """Whether the message has parts or an encoding that the tree does not show, as there is too much of it."""
+    if root.children:
+        return False
     header = content[: root.body].lower()
     is_encoded = root.encoding == b"7bit" and any(encoding in header for encoding in _ENCODED)
-    if root.children or not (is_encoded or b"boundary" in header):
+    if not (is_encoded or b"boundary" in header):
         return False
     values = first_values(content, root.header, root.body)
     media_type = parse_media_type(values.get(b"content-type", b""))
