@@ -263,10 +263,9 @@ def find_author(examined: Examined) -> Author:
 
 
 @remembering(longest=512, most=1024)  # of one sender it is mostly the same
-def _hosts(value: bytes) -> tuple[list[bytes], list[bytes]]:
+def _hosts(value: bytes) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
     """Give the domains in one field: those of its addresses, and those that stand where none can."""
     addresses = parse_addresses(value)
-    named = _hosts_of(addresses)
     stray = []
     if value.count(b"@") > len(addresses):
         bare = _NAME.sub(b"", _QUOTED.sub(b"", without_comments(value)))
@@ -278,7 +277,7 @@ def _hosts(value: bytes) -> tuple[list[bytes], list[bytes]]:
         texts.append(value.partition(b"\0")[0])
     for text in texts:
         stray += _hosts_of(parse_addresses(text))
-    return named, stray
+    return tuple(_hosts_of(addresses)), tuple(stray)
 
 
 def _hosts_of(addresses: Iterable[Address]) -> list[bytes]:
