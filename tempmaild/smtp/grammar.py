@@ -9,16 +9,16 @@ from typing import NamedTuple
 _LONGEST_PATH = 256  # RFC 5321 §4.5.3.1.3, with its brackets
 _LARGEST_SIZE_DIGITS = 20  # RFC 1870 §4
 
-_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\-\u0080-\U0010FFFF]+"
-_DOT_STRING = rf"{_ATOM}(?:\.{_ATOM})*"
-_UNQUOTED = re.compile(_DOT_STRING)
+# Wherever the dots are: telephone companies gave their customers addresses with two in a row, or one at the end.
+_ATOMS = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.\-\u0080-\U0010FFFF]+"
+_UNQUOTED = re.compile(_ATOMS)
 _QUOTED = r'"(?:[^"\\\x00-\x1f\x7f]|\\[\x20-\x7e])*"'
 _LABEL = r"[A-Za-z0-9_\u0080-\U0010FFFF](?:[A-Za-z0-9_\-\u0080-\U0010FFFF]*[A-Za-z0-9_\u0080-\U0010FFFF])?"
 _DOMAIN = rf"{_LABEL}(?:\.{_LABEL})*\.?"
 _LITERAL = r"\[[\x21-\x5a\x5e-\x7e]+\]"
 # The source route is "deprecated, and MUST be ignored" (§4.1.1.3, appendix C).
 _BRACKETS = re.compile(rb'<(?:[^<>"]++|"[^"\\]*+(?:\\.[^"\\]*+)*+")*>')
-_PATH = re.compile(rf"<(?:@{_DOMAIN}(?:,@{_DOMAIN})*:)?({_DOT_STRING}|{_QUOTED})@({_DOMAIN}|{_LITERAL})>")
+_PATH = re.compile(rf"<(?:@{_DOMAIN}(?:,@{_DOMAIN})*:)?({_ATOMS}|{_QUOTED})@({_DOMAIN}|{_LITERAL})>")
 _KEYWORD = re.compile(rb"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([\x21-\x3c\x3e-\x7e]+))?")
 _HELO = re.compile(rb"[A-Za-z0-9_.:\[\]-]{1,255}")
 
