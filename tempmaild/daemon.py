@@ -22,7 +22,7 @@ from tempmaild.jobs.schedules import ScheduleJobs
 from tempmaild.jobs.statistics import MEASURE_EVERY, StatisticsJob
 from tempmaild.jobs.sweep import SweepJob
 from tempmaild.jobs.watching import Watching
-from tempmaild.net.listeners import Listeners, handed_over
+from tempmaild.net.listeners import CannotListen, Listeners, handed_over
 from tempmaild.net.systemd import Notifier
 from tempmaild.net.tls import CertificateUnusable
 from tempmaild.offering import READING, bounds, prepare, services, settle
@@ -175,7 +175,8 @@ class Daemon:
         try:
             settings = load(self._config, self._environ)
             offered = services(settings, self._appliance, self._bounds)
-        except (SettingsError, CertificateUnusable) as error:
+            self._listeners.check(offered)
+        except (SettingsError, CertificateUnusable, CannotListen) as error:
             self._log.error("reload-refused", problem=error)
         else:
             self._services = offered

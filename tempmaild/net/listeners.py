@@ -107,6 +107,15 @@ class Listeners:
             connections.abort()
         self._clock.stop()
 
+    def check(self, services: Mapping[str, Service]) -> None:
+        """See that these services can take the place of those that are offered.
+
+        Raises:
+            CannotListen: one of them cannot.
+        """
+        for connections in self._connections:
+            _check(services[connections.service.name])
+
     def exchange(self, services: Mapping[str, Service]) -> None:
         """Offer these services, by name, to all clients that connect from now on."""
         for connections in self._connections:
@@ -136,8 +145,7 @@ class Listeners:
     def _add(
         self, service: Service, where: str, listen: Callable[[Connections], IListeningPort], *, told: bool = False
     ) -> None:
-        if service.implicit_tls and service.certificate is None:
-            raise CannotListen(f"{service.name} needs a certificate")
+        _check(service)
         connections = Connections(service, self._reactor.callLater)
         try:
             port = listen(connections)
@@ -198,6 +206,16 @@ class Listeners:
         now = time.monotonic()
         for connections in self._connections:
             connections.look_at_clock(now)
+
+
+def _check(service: Service) -> None:
+    """See that clients can be served.
+
+    Raises:
+        CannotListen: they cannot.
+    """
+    if service.implicit_tls and service.certificate is None:
+        raise CannotListen(f"{service.name} needs a certificate")
 
 
 def _where(name: Any) -> str:

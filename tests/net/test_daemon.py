@@ -146,6 +146,17 @@ def test_certificates_are_read_again(tmp_path: Path) -> None:
         assert "Warning" not in daemon.log.read_text()
 
 
+def test_no_certificate_is_no_certificate_for_what_is_listened_on(tmp_path: Path) -> None:
+    with running(start_daemon(tmp_path)) as daemon:
+        lines = daemon.config.read_text().splitlines()
+        gone = ("listen_tls", "certificate", "key")
+        daemon.config.write_text("\n".join(line for line in lines if not line.startswith(gone)))
+        daemon.reload()
+        assert 'reload-refused problem="smtps needs a certificate"' in daemon.log.read_text()
+        assert served(daemon)
+        assert daemon.stop() == 0
+
+
 # systemd
 
 
