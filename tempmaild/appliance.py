@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from tempmaild import log
+from tempmaild.core import address as addresses
 from tempmaild.core.timekeeper import Timekeeper
 from tempmaild.errors import StoreFailed
 from tempmaild.notify.hub import Hub
@@ -143,8 +144,10 @@ def open_appliance(
         shared: the memory of all processes of a daemon; None for one that is alone.
 
     Raises:
+        InvalidAddress: the operator's is none.
         StoreFailed: the database cannot be opened.
     """
+    operator = _operator(settings)
     handle = _open_store(settings, clock or time.time)
     hub, queries = Hub(shared), Queries(handle)
     keeper = Timekeeper(clock, clock) if clock else _keeper(queries, settings.mailbox.clock_tolerance_seconds)
@@ -167,7 +170,7 @@ def open_appliance(
     mailboxes = Mailboxes(access, queries, directory, clock, random, settings.mailbox.quarantine_seconds)
     list_queries = MailboxListQueries(handle)
     block_rules = BlockRules(access, BlockRuleQueries(handle), hub, clock)
-    schedules = Schedules(access, queries, ScheduleQueries(handle), mailboxes, clock, settings.mailbox.operator)
+    schedules = Schedules(access, queries, ScheduleQueries(handle), mailboxes, clock, operator)
     # How the daemon does
     counts = StatisticQueries(handle)
     statistics = Statistics(access, counts, clock, host, time.monotonic)
@@ -195,7 +198,7 @@ def open_appliance(
         mail_log=MailLog(access, MailLogQueries(handle), statistics, clock, settings.mail_log, random, read_key),
         amounts=Amounts(access, AmountQueries(handle), counts, clock),
         checks=Checks(settings, directory, block_rules, examiner),
-        deliveries=Deliveries(access, queries, directory, clock, room, settings.mailbox.operator),
+        deliveries=Deliveries(access, queries, directory, clock, room, operator),
         logins=Logins(access, queries, hub, clock, room, settings.smtp.max_message_bytes, unlocker),
         credentials=Credentials(access, queries, directory, unlocker, random),
         limits=Limits(access, limit_queries),
@@ -211,6 +214,11 @@ def open_appliance(
         health=health,
         alerts=Alerts(access, AlertQueries(handle), health, host),
     )
+
+
+def _operator(settings: Settings) -> str:
+    """Give the operator's address in the form under which its mailbox is kept; "" for none."""
+    return addresses.normalise(settings.mailbox.operator) if settings.mailbox.operator else ""
 
 
 def _open_store(settings: Settings, now: Callable[[], float]) -> Handle:

@@ -33,9 +33,6 @@ class Deliveries:
 
     Args:
         operator: the address whose mailbox takes mail to reserved names where the domain names none; "" for nobody.
-
-    Raises:
-        InvalidAddress: the operator's is none.
     """
 
     def __init__(
@@ -52,7 +49,7 @@ class Deliveries:
         self._directory = directory
         self._clock = clock
         self._room = room
-        self._operator = addresses.normalise(operator) if operator else ""
+        self._operator = operator
 
     def check_room(self) -> None:
         """Make sure that a message can be taken.

@@ -181,6 +181,14 @@ def test_who_takes_the_mail_of_others_is_spared(tmp_path: Path, database_url: st
     house.close()
 
 
+def test_the_operator_is_spared_however_the_address_is_written(tmp_path: Path) -> None:
+    house = make_appliance(tmp_path, mailbox={"operator": "Boss@Bücher.test"})
+    run(house.domains.add("bücher.test"))
+    house.create("boss@bücher.test", DAY)
+    assert act(house, add(house, Purge())).mailboxes == 0
+    house.close()
+
+
 class TestShorten:
     def test_lets_nobody_live_longer(self, house: TestAppliance) -> None:
         for number, lifetime in enumerate((Lifetime(HOUR - 1), Lifetime(HOUR + 1), Lifetime(0))):
