@@ -98,6 +98,7 @@ class Appliance:
     receipts: Receipts
     handle: Handle
     hub: Hub
+    room: Room
     directory: Directory
     domains: Domains
     mailboxes: Mailboxes
@@ -124,6 +125,21 @@ class Appliance:
     api_keys: ApiKeys
     health: Health
     alerts: Alerts
+
+    def change(self, settings: Settings) -> None:
+        """Go by other settings from now on, as far as they need no restart.
+
+        Raises:
+            InvalidAddress: the operator's is none; all stays as it is.
+        """
+        self.deliveries.operator = self.schedules.operator = _operator(settings)
+        self.room.minimum_free = settings.store.minimum_free_disk_bytes
+        self.directory.usual_seconds = settings.mailbox.lifetime_seconds
+        self.mailboxes.quarantine = settings.mailbox.quarantine_seconds
+        self.logins.longest_message = settings.smtp.max_message_bytes
+        self.limiter.trust(settings.limits.trusted_networks)
+        self.checks.change(settings)
+        self.mail_log.change(settings.mail_log)
 
 
 def open_appliance(
@@ -187,6 +203,7 @@ def open_appliance(
         receipts=Receipts(access, queries, ReceiptQueries(handle)),
         handle=handle,
         hub=hub,
+        room=room,
         directory=directory,
         domains=Domains(access, queries, DomainQueries(handle), directory),
         mailboxes=mailboxes,

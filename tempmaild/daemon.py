@@ -12,6 +12,7 @@ from twisted.internet.task import LoopingCall
 
 from tempmaild import log
 from tempmaild.appliance import open_appliance
+from tempmaild.errors import InvalidAddress
 from tempmaild.in_checks import CheckingProcesses, ChecksUnusable
 from tempmaild.in_process import WriterProcess
 from tempmaild.in_reading import Centre, ReadingProcesses
@@ -26,7 +27,7 @@ from tempmaild.net.listeners import CannotListen, Listeners, handed_over
 from tempmaild.net.systemd import Notifier
 from tempmaild.net.tls import CertificateUnusable
 from tempmaild.offering import READING, bounds, prepare, services, settle
-from tempmaild.settings import SettingsError, load
+from tempmaild.settings import SettingsError, load, reloaded
 from tempmaild.shared import Shared
 from tempmaild.store.disk import lock_state
 from tempmaild.store.writer import Configuration
@@ -169,33 +170,29 @@ class Daemon:
     async def reload(self) -> None:
         """Read settings and certificates again; what is wrong keeps the old ones in force.
 
-        New connections get the new settings. Listeners, the state folder and the database stay as they are.
+        New connections get the new settings. What needs a restart stays as it is, and the log names it.
         """
         self._notifier.reloading(time.monotonic())
         try:
-            settings = load(self._config, self._environ)
+            settings, waiting = reloaded(self._settings, load(self._config, self._environ))
             offered = services(settings, self._appliance, self._bounds)
             self._listeners.check(offered)
-        except (SettingsError, CertificateUnusable, CannotListen) as error:
+            self._appliance.change(settings)
+        except (SettingsError, CertificateUnusable, CannotListen, InvalidAddress) as error:
             self._log.error("reload-refused", problem=error)
         else:
             self._services = offered
             self._listeners.exchange(offered)
             self._bounds.change(settings)
-            self._appliance.limiter.trust(settings.limits.trusted_networks)
-            self._appliance.checks.change(settings)
-            self._watching.change(settings)
-            self._appliance.mail_log.change(settings.mail_log)
+            self._watching.change(settings, waiting)
             # A new certificate is none of their business.
             if self._checks and settings != self._settings:
                 self._checks.reload(settings)
             log.configure(settings.log.level, settings.log.format)
-            if (_addresses(settings), settings.metrics) != (_addresses(self._settings), self._settings.metrics):
-                self._log.warning("restart-needed", because="the addresses to listen on have changed")
-            if settings.reading != self._settings.reading:
-                self._log.warning("restart-needed", because="reading.processes has changed")
-            if settings.checks.enabled != self._settings.checks.enabled:
-                self._log.warning("restart-needed", because="checks.enabled has changed")
+            if waiting:
+                self._log.warning("restart-needed", of="tempmaild", options=", ".join(waiting))
+            if settings.admin != self._settings.admin:
+                self._log.warning("restart-needed", of="tempmaild-admin", options="admin")
             self._settings = settings
             await self._reading.reload(settings)
             self._log.info("reloaded")

@@ -185,7 +185,7 @@ class Reading:
             self._log.error("reload-refused", problem=error)
         else:
             self._bounds.change(settings)
-            self._appliance.limiter.trust(settings.limits.trusted_networks)
+            self._appliance.change(settings)
             log.configure(settings.log.level, settings.log.format)
         self._daemon.reloads += 1
         self._daemon.say_here()

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from tempmaild.settings import Settings, SettingsError, TcpAddress, UnixAddress, load, sample
+from tempmaild.settings import Settings, SettingsError, TcpAddress, UnixAddress, load, reloaded, sample
 from tempmaild.settings.options import OPTIONS, VARIABLES
 from tempmaild.settings.values import size_text
 
@@ -224,12 +224,34 @@ class TestSample:
         assert shown == set(OPTIONS)
         assert load(written(tmp_path, text), {}) == Settings()
 
+    def test_it_says_what_needs_a_restart(self) -> None:
+        marked = re.findall(r"Needs a restart\.\n#(\w+) = ", sample())
+        assert marked == [option.name for option in OPTIONS.values() if option.needs_restart]
+
     def test_lines_fit(self) -> None:
         assert max(map(len, sample().splitlines())) <= 100
 
     def test_it_is_what_the_module_prints(self) -> None:
         command = [sys.executable, "-m", "tempmaild.settings"]
         assert subprocess.run(command, capture_output=True, check=True, text=True).stdout == sample()
+
+
+class TestReloaded:
+    def test_what_needs_a_restart_stays_and_is_named(self) -> None:
+        running = Settings.model_validate({"host": {"name": "old.test"}, "checks": {"processes": 3}})
+        wanted = Settings.model_validate({"host": {"name": "new.test"}, "smtp": {"listen": [], "max_recipients": 7}})
+        expected = {"host": {"name": "old.test"}, "checks": {"processes": 3}, "smtp": {"max_recipients": 7}}
+        waiting = ("host.name", "smtp.listen", "checks.processes")
+        assert reloaded(running, wanted) == (Settings.model_validate(expected), waiting)
+        # It still waits when settings are read once more, and no longer when they are again as they were.
+        assert reloaded(reloaded(running, wanted)[0], wanted)[1] == waiting
+        assert reloaded(running, running) == (running, ())
+
+    def test_a_secret_is_not_named(self) -> None:
+        wanted = Settings.model_validate({"limits": {"redis_url": "redis://me:secret@localhost/0"}})
+        settings, waiting = reloaded(Settings(), wanted)
+        assert settings == Settings()
+        assert waiting == ("limits.redis_url",)
 
 
 class TestTree:

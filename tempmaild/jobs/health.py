@@ -57,6 +57,7 @@ class HealthJob:
         self._reactor = reactor
         self._appliance = appliance
         self._settings = settings
+        self._waiting: Sequence[str] = ()
         self._open = open_
         self._wanted = wanted
         self._sweep = sweep
@@ -83,9 +84,10 @@ class HealthJob:
         self._began = True
         await self._first_round
 
-    def change(self, settings: Settings) -> None:
-        """Go by other settings from now on."""
+    def change(self, settings: Settings, waiting: Sequence[str]) -> None:
+        """Go by other settings from now on; options of these keys wait for a restart."""
         self._settings = settings
+        self._waiting = waiting
 
     def end(self) -> None:
         """The daemon takes no more mail."""
@@ -133,6 +135,7 @@ class HealthJob:
         try:
             self._findings = [
                 *looks.of_listeners(self._open(), self._wanted(self._settings)),
+                *looks.of_settings(self._waiting),
                 looks.of_disk(self._settings),
                 _of_sweep(self._reactor.seconds() - self._sweep.finished_at),
                 _of_clock(await self._appliance.clock.standing()),

@@ -137,6 +137,13 @@ def of_alerts(settings: Settings, last: Message | None) -> Iterator[Finding]:
         yield Finding("alerts", "fine", "People are told when something is not well.")
 
 
+def of_settings(waiting: Sequence[str]) -> Iterator[Finding]:
+    """Tell which options of the settings, by their keys, are not in force; nothing where all are."""
+    if waiting:
+        text = "They were read again, but a restart is needed for %(options)s."
+        yield Finding("settings", "warning", text, "systemctl restart tempmaild", {"options": ", ".join(waiting)})
+
+
 def of_listeners(open_: Mapping[str, Sequence[str]], wanted: Mapping[str, Sequence[Address]]) -> Iterator[Finding]:
     """Tell what is listened on.
 

@@ -81,9 +81,9 @@ class Watching:
         """The daemon takes and serves mail from now on, and programs are told so when this comes back."""
         await self._health.begin()
 
-    def change(self, settings: Settings) -> None:
-        """Go by other settings from now on; what is listened on stays as it is."""
-        self._health.change(settings)
+    def change(self, settings: Settings, waiting: Sequence[str]) -> None:
+        """Go by other settings from now on; options of these keys wait for a restart."""
+        self._health.change(settings, waiting)
         self._alerts.change(settings)
 
     def end(self) -> None:

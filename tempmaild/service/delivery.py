@@ -31,7 +31,7 @@ _POSTMASTER = "postmaster"
 class Deliveries:
     """Takes mail for the mailboxes of this host; it relays nothing and sends nothing back.
 
-    Args:
+    Attributes:
         operator: the address whose mailbox takes mail to reserved names where the domain names none; "" for nobody.
     """
 
@@ -49,7 +49,7 @@ class Deliveries:
         self._directory = directory
         self._clock = clock
         self._room = room
-        self._operator = operator
+        self.operator = operator
 
     def check_room(self) -> None:
         """Make sure that a message can be taken.
@@ -127,13 +127,13 @@ class Deliveries:
         """Give the addresses whose mailboxes may take the mail, the likeliest first."""
         yield address
         if domain.policy.reserves(name):
-            yield from filter(None, (domain.policy.operator, self._operator))
+            yield from filter(None, (domain.policy.operator, self.operator))
         if domain.policy.catch_all:
             yield domain.policy.catch_all
 
     def _postmasters(self, domain: Domain | None, name: str) -> Iterator[str]:
         address = f"{_POSTMASTER}@{name}"
-        return self._candidates(domain, _POSTMASTER, address) if domain else filter(None, (address, self._operator))
+        return self._candidates(domain, _POSTMASTER, address) if domain else filter(None, (address, self.operator))
 
     def _opening(self, domain: Domain, name: str, address: str) -> Recipient:
         """Give a mailbox that is made when the mail arrives.

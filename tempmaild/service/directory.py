@@ -23,12 +23,12 @@ _WILDCARD = addresses.WILDCARD
 class Directory:
     """All domains by name and id; what others change is known within a second.
 
-    Args:
-        lifetime: seconds that a new mailbox lives, where its domain says nothing else.
+    Attributes:
+        usual_seconds: how long a new mailbox lives, where its domain says nothing else.
     """
 
-    def __init__(self, access: Access, queries: Queries, hub: Hub, lifetime: int) -> None:
-        self._lifetime = lifetime
+    def __init__(self, access: Access, queries: Queries, hub: Hub, usual_seconds: int) -> None:
+        self.usual_seconds = usual_seconds
         self._access = access
         self._queries = queries
         self._version = -1
@@ -71,7 +71,7 @@ class Directory:
 
     def usual_lifetime(self, kind: Kind, longest: int = 0) -> Lifetime:
         """Give the lifetime of a new mailbox of a domain that says no more of it than how long it may be at most."""
-        return usual_lifetime(kind, min(self._lifetime, longest or self._lifetime))
+        return usual_lifetime(kind, min(self.usual_seconds, longest or self.usual_seconds))
 
     def _nearest(self, name: str) -> Domain | None:
         domain = self._by_name.get(name)

@@ -59,6 +59,7 @@ class Logins:
     """Where every reading session begins.
 
     Attributes:
+        longest_message: octets that a message may have which is put into a mailbox.
         shared: what is known to all processes in which mailboxes are read.
         generation: grows whenever mailboxes may have ended sooner than was known, or credentials were revoked.
     """

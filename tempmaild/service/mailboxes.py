@@ -88,7 +88,7 @@ async def go_on() -> None:
 class Mailboxes:
     """The life of mailboxes.
 
-    Args:
+    Attributes:
         quarantine: seconds for which nobody gets the address of a destroyed mailbox.
     """
 
@@ -106,7 +106,7 @@ class Mailboxes:
         self._directory = directory
         self._clock = clock
         self._random = random
-        self._quarantine = quarantine
+        self.quarantine = quarantine
 
     async def create(
         self,
@@ -293,6 +293,6 @@ class Mailboxes:
         for mailbox in mailboxes:
             domain = await self._directory.by_id(mailbox.domain_id)
             # Everybody knows the names of an open domain, and their mail is everybody's.
-            quarantine = 0 if domain and domain.kind == "open" else self._quarantine
+            quarantine = 0 if domain and domain.kind == "open" else self.quarantine
             doomed.append((mailbox.id, now + quarantine))
         return await self._access.write(DestroyMailboxes(tuple(doomed), actor, _AT_ONCE, only_expired))

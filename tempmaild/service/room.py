@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 class Room:
     """Looks at the free space at most once a second.
 
-    Args:
+    Attributes:
         minimum_free: octets below which nothing more is taken.
     """
 
     def __init__(self, state: Path, minimum_free: int, clock: Callable[[], float]) -> None:
         self._state = state
-        self._minimum_free = minimum_free
+        self.minimum_free = minimum_free
         self._clock = clock
         self._looked_at = float("-inf")
         self._free = 0
@@ -37,5 +37,5 @@ class Room:
             status = os.statvfs(self._state)
             self._free = status.f_bavail * status.f_frsize
             self._looked_at = now
-        if self._free < self._minimum_free:
-            raise DiskFull(f"{self._free} octets are free, {self._minimum_free} are wanted")
+        if self._free < self.minimum_free:
+            raise DiskFull(f"{self._free} octets are free, {self.minimum_free} are wanted")

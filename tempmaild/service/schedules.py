@@ -37,7 +37,7 @@ _PORTION = 200
 class Schedules:
     """What the operator can do with schedules, and what daemons do for them. `actor` is whom the audit log names.
 
-    Args:
+    Attributes:
         operator: the address whose mailbox gets mail to the roles, where their domain names no other.
     """
 
@@ -55,7 +55,7 @@ class Schedules:
         self._schedule_queries = schedule_queries
         self._mailboxes = mailboxes
         self._clock = clock
-        self._operator = operator
+        self.operator = operator
 
     # What the operator does
 
@@ -218,7 +218,7 @@ class Schedules:
 
     async def _spared(self) -> set[str]:
         """Give the addresses of mailboxes that take other addresses' mail: no schedule is for these."""
-        spared = {self._operator}
+        spared = {self.operator}
         for domain in await self._access.read(self._queries.domains):
             spared |= {domain.policy.operator, domain.policy.catch_all}
         return spared

@@ -5,10 +5,11 @@
 
 `tree` holds every option with its default, bounds and help; `values` reads the kinds of text an option can
 hold; `options` is the tree as a flat table; `conflicts` compares options with each other; `document` reads the file;
-`loader` puts these together; `sample` writes `config/tempmaild.toml`.
+`loader` puts these together; `reloading` says what of them needs a restart; `sample` writes `config/tempmaild.toml`.
 """
 
 from tempmaild.settings.loader import SettingsError, load
+from tempmaild.settings.reloading import reloaded
 from tempmaild.settings.sample import sample
 from tempmaild.settings.tree import Settings
 from tempmaild.settings.values import Address, Network, TcpAddress, UnixAddress, is_among
@@ -22,5 +23,6 @@ __all__ = [
     "UnixAddress",
     "is_among",
     "load",
+    "reloaded",
     "sample",
 ]

@@ -9,7 +9,7 @@ from tempmaild.settings.values import DAY, KIB, MIB, Count, Seconds, Size, TcpAd
 
 
 class Admin(Section):
-    """The operators' console, a process of its own: `tempmaild-admin`."""
+    """The operators' console, a process of its own: `tempmaild-admin`, which needs a restart for all of it."""
 
     listen: TcpOnly = Field(
         TcpAddress("127.0.0.1", 8025),

@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from tempmaild.settings.filters import BlockLists, OptionalSpamFilter
-from tempmaild.settings.section import Section
+from tempmaild.settings.section import AtStart, Section
 from tempmaild.settings.values import (
     GIB,
     KIB,
@@ -64,8 +64,8 @@ class Dns(Section):
 class Checks(Section):
     """What is found out about mail that arrives. Each check has a section of its own; a domain may want otherwise."""
 
-    enabled: bool = Field(True, description="Whether mail is checked at all.")
-    processes: Count = Field(
+    enabled: AtStart[bool] = Field(True, description="Whether mail is checked at all.")
+    processes: AtStart[Count] = Field(
         0,
         ge=0,
         le=64,

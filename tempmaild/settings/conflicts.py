@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import combinations
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tempmaild.settings.options import OPTIONS
 from tempmaild.settings.tree import Settings
@@ -46,14 +46,9 @@ def conflicts(settings: Settings) -> Iterator[Conflict]:
     yield from _addresses_taken(settings)
 
 
-def _value(settings: Settings, key: str) -> Any:
-    section, _, name = key.partition(".")
-    return getattr(getattr(settings, section), name)
-
-
 def _wrong_order(settings: Settings) -> Iterator[Conflict]:
     for lower, upper in _ASCENDING:
-        low, high = _value(settings, lower), _value(settings, upper)
+        low, high = OPTIONS[lower].of(settings), OPTIONS[upper].of(settings)
         if low > high:
             words = f"{OPTIONS[lower].amount(low)} is above {upper} ({OPTIONS[upper].amount(high)})"
             yield Conflict((lower, upper), words)
@@ -62,7 +57,7 @@ def _wrong_order(settings: Settings) -> Iterator[Conflict]:
 def _half_a_certificate(settings: Settings) -> Iterator[Conflict]:
     both = ("tls.certificate", "tls.key")
     for given, missing in (both, both[::-1]):
-        if _value(settings, given) and not _value(settings, missing):
+        if OPTIONS[given].of(settings) and not OPTIONS[missing].of(settings):
             yield Conflict((given, missing), f"needs {missing} as well")
 
 
@@ -70,7 +65,7 @@ def _tls_without_certificate(settings: Settings) -> Iterator[Conflict]:
     if settings.tls.certificate or settings.tls.key:
         return
     for listener in _LISTENERS:
-        if listener.endswith("_tls") and _value(settings, listener):
+        if listener.endswith("_tls") and OPTIONS[listener].of(settings):
             yield Conflict((listener, "tls.certificate", "tls.key"), "needs tls.certificate and tls.key")
     if settings.login.plaintext == "never":
         words = '"never" lets nobody log in without tls.certificate and tls.key'
@@ -78,7 +73,7 @@ def _tls_without_certificate(settings: Settings) -> Iterator[Conflict]:
 
 
 def _addresses_taken(settings: Settings) -> Iterator[Conflict]:
-    listening = [(key, address) for key in _LISTENERS for address in _value(settings, key)]
+    listening = [(key, address) for key in _LISTENERS for address in OPTIONS[key].of(settings)]
     for (first, address), (second, other) in combinations(listening, 2):
         if overlap(address, other):
             yield Conflict((second, first), f"{other} is taken by {first} ({address})")

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from annotated_types import Ge, Le
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from tempmaild.settings.section import AT_START
 from tempmaild.settings.tree import Settings
 from tempmaild.settings.values import size_text, toml
 
@@ -47,12 +49,21 @@ class Option:
         return self.field.annotation == Path | None
 
     @property
+    def needs_restart(self) -> bool:
+        """Whether a daemon that runs keeps the value that it was started with."""
+        return AT_START in self.field.metadata
+
+    @property
     def allowed(self) -> str:
         """The bounds, as in "1 to 10000"; empty for an option that is no number."""
         match [mark for mark in self.field.metadata if isinstance(mark, Ge | Le)]:
             case [Ge(low), Le(high)]:
                 return f"{self.amount(low)} to {self.amount(high)}"
         return ""
+
+    def of(self, settings: Settings) -> Any:
+        """Give the value that it has in these settings."""
+        return getattr(getattr(settings, self.section), self.name)
 
     def amount(self, number: object) -> str:
         """Write a number of this option for people: 26214400 bytes are 25 MiB."""

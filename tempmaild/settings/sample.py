@@ -11,6 +11,11 @@ _INTRODUCTION = """\
 # Sizes are bytes as a number, or text such as "10 MiB"; times are seconds.
 # An environment variable such as TEMPMAILD_SMTP_MAX_RECIPIENTS=50 overrides this file.
 # `tempmaild check-config` tells everything that is wrong.
+#
+# `systemctl reload tempmaild` has changes in force for whoever comes from then on. What "needs a
+# restart" stays as it is until `systemctl restart tempmaild`; the log (restart-needed) and
+# `tempmaild alert show` name it. The console reads the settings only when it starts, so that any
+# change needs `systemctl restart tempmaild-admin`.
 """
 
 
@@ -25,11 +30,13 @@ def _section(name: str) -> str:
 
 
 def _option(option: Option) -> str:
-    bounds = f"Allowed: {option.allowed}." if option.allowed else ""
+    notes = [f"Allowed: {option.allowed}."] if option.allowed else []
+    if option.needs_restart:
+        notes.append("Needs a restart.")
     default = f"{option.name} = {option.toml(option.field.default)}"
     if len(default) >= _WIDTH:
         default = _in_lines(default)
-    return _comment(option.field.description or "") + _comment(bounds) + textwrap.indent(default, "#") + "\n"
+    return _comment(option.field.description or "") + _comment(" ".join(notes)) + textwrap.indent(default, "#") + "\n"
 
 
 def _in_lines(default: str) -> str:

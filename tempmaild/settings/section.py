@@ -1,6 +1,14 @@
 """What all sections of the settings are."""
 
+from typing import Annotated, TypeVar
+
 from pydantic import BaseModel, ConfigDict
+
+_Value = TypeVar("_Value")
+
+AT_START = "at start"
+"""Stands with an option that the daemon reads when it starts, and keeps."""
+AtStart = Annotated[_Value, AT_START]
 
 
 class Section(BaseModel):

@@ -27,7 +27,7 @@ from tempmaild.settings.checks import (
 )
 from tempmaild.settings.mail_log import MailLog
 from tempmaild.settings.metrics import Metrics
-from tempmaild.settings.section import Section
+from tempmaild.settings.section import AtStart, Section
 from tempmaild.settings.values import (
     DAY,
     GIB,
@@ -55,12 +55,12 @@ _LOGIN = "How long a client may take from connecting to logging in."
 class Host(Section):
     """This host."""
 
-    name: HostName = Field(
+    name: AtStart[HostName] = Field(
         "localhost",
         description="The full name of this host, as in its MX record. It stands in greetings, in Received lines "
         "and, as the name of who checked the mail, in Authentication-Results.",
     )
-    state: Folder = Field(
+    state: AtStart[Folder] = Field(
         Path("/var/lib/tempmaild"),
         description="The folder of everything that has to survive a restart. Seen from the folder of this file; "
         "all other relative paths are seen from here.",
@@ -73,7 +73,7 @@ class Log(Section):
     level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The least important lines to write: debug, info, warning or error."
     )
-    format: Literal["text", "json"] = Field(
+    format: AtStart[Literal["text", "json"]] = Field(
         "text", description="text for people, json (one object a line) for machines."
     )
 
@@ -81,19 +81,19 @@ class Log(Section):
 class Store(Section):
     """Where mail is kept."""
 
-    url: DatabaseUrl = Field(
+    url: AtStart[DatabaseUrl] = Field(
         "",
         repr=False,  # it may hold a password
         description='"" for SQLite in the file tempmaild.db in host.state, or a PostgreSQL URL, which several '
         "hosts can share: postgresql://user:password@host/database.",
     )
-    group_messages: Count = Field(
+    group_messages: AtStart[Count] = Field(
         200,
         ge=1,
         le=10_000,
         description="Messages that wait together are made durable together: at most so many at once.",
     )
-    group_bytes: Size = Field(
+    group_bytes: AtStart[Size] = Field(
         8 * MIB, ge=64 * KIB, le=GIB, description="… and, beyond the first message, at most so much at once."
     )
     minimum_free_disk_bytes: Size = Field(
@@ -102,7 +102,7 @@ class Store(Section):
         le=1024 * GIB,
         description="With less free space than this in host.state, senders are asked to come back (452 4.3.1).",
     )
-    readers: Count = Field(
+    readers: AtStart[Count] = Field(
         8, ge=1, le=256, description="Threads, each with a connection of its own, that read from PostgreSQL."
     )
 
@@ -139,7 +139,7 @@ class Limits(Section):
         (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128")),
         description="Networks without limits per network.",
     )
-    redis_url: RedisUrl = Field(
+    redis_url: AtStart[RedisUrl] = Field(
         "",
         repr=False,  # it may hold a password
         description='Where several hosts count together what `tempmaild limit` limits: "" for each by itself, or '
@@ -161,8 +161,10 @@ class Proxy(Section):
 class Smtp(Section):
     """Mail in from other hosts."""
 
-    listen: Addresses = Field((TcpAddress("::", 25),), description=_LISTEN)
-    listen_tls: Addresses = Field((), description=_LISTEN_TLS.format(address="none: mail hosts use STARTTLS"))
+    listen: AtStart[Addresses] = Field((TcpAddress("::", 25),), description=_LISTEN)
+    listen_tls: AtStart[Addresses] = Field(
+        (), description=_LISTEN_TLS.format(address="none: mail hosts use STARTTLS")
+    )
     max_message_bytes: Size = Field(
         25 * MIB,
         ge=64 * KIB,  # RFC 5321 §4.5.3.1.7
@@ -207,7 +209,7 @@ class Smtp(Section):
 class Lmtp(Section):
     """Mail in from a mail host of your own, such as Postfix (RFC 2033). All else is as in [smtp]."""
 
-    listen: Addresses = Field((), description=_LISTEN)
+    listen: AtStart[Addresses] = Field((), description=_LISTEN)
     max_recipients: Count = Field(1000, ge=1, le=10_000, description="Recipients of one message.")
     idle_seconds: Seconds = Field(300, ge=10, le=DAY, description="How long a client may be silent.")
 
@@ -215,8 +217,8 @@ class Lmtp(Section):
 class Imap(Section):
     """Mail out to mail clients that keep it on the server."""
 
-    listen: Addresses = Field((TcpAddress("::", 143),), description=_LISTEN)
-    listen_tls: Addresses = Field((), description=_LISTEN_TLS.format(address='["[::]:993"]'))
+    listen: AtStart[Addresses] = Field((TcpAddress("::", 143),), description=_LISTEN)
+    listen_tls: AtStart[Addresses] = Field((), description=_LISTEN_TLS.format(address='["[::]:993"]'))
     idle_seconds: Seconds = Field(
         1800,
         ge=1800,
@@ -236,8 +238,8 @@ class Imap(Section):
 class Pop3(Section):
     """Mail out to clients that fetch it."""
 
-    listen: Addresses = Field((TcpAddress("::", 110),), description=_LISTEN)
-    listen_tls: Addresses = Field((), description=_LISTEN_TLS.format(address='["[::]:995"]'))
+    listen: AtStart[Addresses] = Field((TcpAddress("::", 110),), description=_LISTEN)
+    listen_tls: AtStart[Addresses] = Field((), description=_LISTEN_TLS.format(address='["[::]:995"]'))
     idle_seconds: Seconds = Field(
         600, ge=600, le=DAY, description="How long a client may be silent; RFC 1939 §3 asks for at least 600."
     )
@@ -247,7 +249,7 @@ class Pop3(Section):
 class Reading(Section):
     """The processes in which mailboxes are read, by IMAP and POP3."""
 
-    processes: Count = Field(
+    processes: AtStart[Count] = Field(
         2,
         ge=0,
         le=64,
@@ -278,7 +280,7 @@ class Mailbox(Section):
         le=3650 * DAY,
         description="How long the address of a destroyed mailbox stays unused; 2592000 is 30 days.",
     )
-    clock_tolerance_seconds: Seconds = Field(
+    clock_tolerance_seconds: AtStart[Seconds] = Field(
         7 * DAY,
         ge=3600,
         le=3650 * DAY,

@@ -15,7 +15,8 @@ LMTP_SOCKET = "/run/tempmaild/lmtp.sock"
 _INTRODUCTION = """\
 # Settings of tempmaild, written by `tempmaild setup`: what differs from the defaults.
 # Every option, with its help and default: {sample}
-# `tempmaild check-config` tells everything that is wrong; `systemctl reload tempmaild` has changes in force.
+# `tempmaild check-config` tells everything that is wrong; `systemctl reload tempmaild` has changes in force, and
+# `tempmaild alert show` names those that need a restart. The console: `systemctl restart tempmaild-admin`.
 """
 
 Line = tuple[str, object, str]

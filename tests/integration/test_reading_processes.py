@@ -268,6 +268,16 @@ def test_settings_are_read_again_in_all_processes(daemon: RunningDaemon) -> None
             assert b"LOGINDISABLED" not in greeting(daemon.ports.imap)
 
 
+def test_what_all_processes_share_is_changed_in_all(daemon: RunningDaemon, account: Account) -> None:
+    daemon.config.write_text(daemon.config.read_text().replace("[smtp]", "[smtp]\nmax_message_bytes = 99999"))
+    daemon.reload()
+    for reader in readers(daemon):
+        with only(daemon, reader):
+            client = imap(daemon, account)
+            assert "APPENDLIMIT=99999" in client.capability()[1][0].decode().split()
+            client.logout()
+
+
 def test_all_are_sent_away_when_the_daemon_stops(daemon: RunningDaemon, pair: list[imaplib.IMAP4]) -> None:
     for reader in readers(daemon):
         # Signals to the whole group are the daemon's to obey.

@@ -123,9 +123,25 @@ def test_other_settings_are_gone_by(looking: Looking) -> None:
     looking.start()
     looking.open = {}
     smtp = looking.settings.smtp.model_copy(update={"listen": ()})
-    looking.job.change(looking.settings.model_copy(update={"smtp": smtp}))
+    looking.job.change(looking.settings.model_copy(update={"smtp": smtp}), ())
     looking.pass_seconds(10)
     assert "listener smtp" not in looking.states()
+
+
+def test_what_waits_for_a_restart_is_told(looking: Looking) -> None:
+    looking.start()
+    assert "settings" not in looking.states()
+    looking.job.change(looking.settings, ("host.name", "smtp.listen"))
+    looking.pass_seconds(10)
+    (finding,) = [finding for finding in looking.job.findings() if finding.name == "settings"]
+    assert finding.state == "warning"
+    assert finding.text == "They were read again, but a restart is needed for host.name, smtp.listen."
+    assert looking.ready() is False  # it has not begun
+    looking.begin()
+    assert looking.ready()
+    looking.job.change(looking.settings, ())
+    looking.pass_seconds(10)
+    assert "settings" not in looking.states()
 
 
 def test_a_sweep_that_does_not_come_to_its_end_is_a_problem(looking: Looking) -> None:

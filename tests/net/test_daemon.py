@@ -120,6 +120,42 @@ def test_settings_are_read_again(tmp_path: Path) -> None:
         assert daemon.stop() == 0
 
 
+def test_what_needs_a_restart_stays_and_is_named(tmp_path: Path) -> None:
+    with running(start_daemon(tmp_path)) as daemon:
+        settings = daemon.config.read_text()
+        changed = settings.replace("mx.box.test", "mail.box.test").replace("[checks]", "[checks]\nprocesses = 3")
+        daemon.config.write_text(changed + "\n[mailbox]\nclock_tolerance_seconds = 3600\n[admin]\nthreads = 2\n")
+        for _ in range(2):
+            daemon.reload()
+        with Client(daemon.ports.smtp) as client:
+            assert client.reply().startswith(b"220 mx.box.test ")
+        told = daemon.log.read_text()
+        names = "host.name, mailbox.clock_tolerance_seconds, checks.processes"
+        assert told.count(f'restart-needed of=tempmaild options="{names}"') == 2
+        # The console may have been started anew between the two.
+        assert told.count("restart-needed of=tempmaild-admin") == 1
+        daemon.config.write_text(settings.replace("[host]", "[host]\n# Nothing else."))
+        daemon.reload()
+        assert "restart-needed of=tempmaild " not in daemon.log.read_text()[len(told) :]
+        assert daemon.stop() == 0
+
+
+def test_the_operators_mailbox_is_another_at_once(tmp_path: Path) -> None:
+    with running(start_daemon(tmp_path)) as daemon:
+        account = daemon.create()
+        daemon.config.write_text(daemon.config.read_text() + f'\n[mailbox]\noperator = "{account.address}"\n')
+        daemon.reload()
+        daemon.config.write_text(daemon.config.read_text().replace(account.address, "no..body@box.test"))
+        daemon.reload()
+        assert "reload-refused" in daemon.log.read_text()
+        with Client(daemon.ports.smtp) as client:
+            client.reply()
+            client.ask(b"EHLO a")
+            client.ask(b"MAIL FROM:<>")
+            assert client.ask(b"RCPT TO:<abuse@box.test>").startswith(b"250 ")
+        assert daemon.stop() == 0
+
+
 def served(daemon: RunningDaemon) -> bytes | None:
     """The certificate that a client is shown."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -241,7 +241,7 @@ class TestOpenDomains:
         assert content_of(public, "old@open.test", "anything") == [MESSAGE]
 
     def test_make_none_without_room(self, public: TestAppliance, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(public.logins.room, "_minimum_free", 1 << 62)
+        monkeypatch.setattr(public.logins.room, "minimum_free", 1 << 62)
         monkeypatch.setattr(public.logins.room, "_looked_at", float("-inf"))
         with pytest.raises(DiskFull):
             run(public.logins.login("new@open.test", "anything"))
