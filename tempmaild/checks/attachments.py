@@ -14,7 +14,7 @@ from tempmaild.core.attachment_names import TooManyNames, extensions, part_names
 from tempmaild.core.content import decode_charset, decoded_body
 from tempmaild.core.file_types import file_types
 from tempmaild.core.headers import first_values, texts
-from tempmaild.core.mime import Part, parse
+from tempmaild.core.mime import Part, every_part, parse
 from tempmaild.core.parameters import parse_media_type, parse_token
 from tempmaild.core.removal import removal_of
 from tempmaild.core.verdict import Finding, Refusal, Report
@@ -130,7 +130,7 @@ class _Walk:
         """Look at a part and all within it; `owner` is the part of the whole message that they are removed with."""
         if _is_too_complex(content, root):
             self._outcome.add_problem(owner or root, "the message has too many parts, or too long a header")
-        for part in _parts(root):
+        for part in every_part(root):
             await self._look_at(content, part, owner or part)
             if part.children and part.encoding in _ENCODED:
                 self._decoded += part.end - part.header + _DECODED_COST
@@ -172,15 +172,6 @@ class _Walk:
             if kind := self._wanted.kind(extensions(name), frozenset()):
                 return kind, problem
         return "", problem
-
-
-def _parts(root: Part) -> Iterator[Part]:
-    """A part and all within it, in their order."""
-    waiting = [root]
-    while waiting:
-        part = waiting.pop()
-        yield part
-        waiting += reversed(part.children)
 
 
 def _look(content: bytes, part: Part) -> _Look:

@@ -6,7 +6,7 @@ such a message is kept whole and has a structure of one part.
 """
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -74,6 +74,15 @@ def parse(raw: bytes) -> tuple[Part, Envelope]:
         return scanner.message(0, 0)
     except _TooComplexError:
         return _single_part(raw)
+
+
+def every_part(root: Part) -> Iterator[Part]:
+    """The part and all within it, each before those that it holds."""
+    pending = [root]
+    while pending:
+        part = pending.pop()
+        yield part
+        pending.extend(reversed(part.children))
 
 
 def section(root: Part, path: Sequence[int]) -> Part | None:

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from tempmaild.core.content import decoded_body
 from tempmaild.core.headers import fields, texts
 from tempmaild.core.lines import has_line_over
-from tempmaild.core.mime import parse, select_fields
+from tempmaild.core.mime import every_part, parse, select_fields
 from tempmaild.core.parameters import parameter_octets
 
 if TYPE_CHECKING:
@@ -81,12 +81,12 @@ def whole(raw: bytes) -> bytes:
 def hidden_pieces(raw: bytes, root: Part) -> Iterator[Piece]:
     """Give the pieces that may not be seen by who is given the whole message."""
     ordinary = _is_ordinary(raw, root)
-    return _limited(raw, _pieces(raw, (part for part in _walk(root) if not (ordinary and _is_seen(raw, part)))))
+    return _limited(raw, _pieces(raw, (part for part in every_part(root) if not (ordinary and _is_seen(raw, part)))))
 
 
 def all_pieces(raw: bytes, root: Part) -> Iterator[Piece]:
     """Give everything that can be scanned by itself."""
-    return _limited(raw, _pieces(raw, _walk(root)))
+    return _limited(raw, _pieces(raw, every_part(root)))
 
 
 def _limited(raw: bytes, pieces: Iterator[Piece]) -> Iterator[Piece]:
@@ -97,15 +97,6 @@ def _limited(raw: bytes, pieces: Iterator[Piece]) -> Iterator[Piece]:
             yield Piece(piece.part, b"")
             return
         yield piece
-
-
-def _walk(root: Part) -> Iterator[Part]:
-    """Every part, each before those within it."""
-    pending = [root]
-    while pending:
-        part = pending.pop()
-        yield part
-        pending.extend(reversed(part.children))
 
 
 def _pieces(raw: bytes, parts: Iterable[Part], levels: int = _LEVELS) -> Iterator[Piece]:
@@ -135,7 +126,7 @@ def _pieces_of_message(message: bytes, part: Part, levels: int) -> Iterator[Piec
         yield Piece(part, b"")
         return
     yield Piece(part, whole(message))
-    for inner in _pieces(message, _walk(parse(message)[0]), levels - 1):
+    for inner in _pieces(message, every_part(parse(message)[0]), levels - 1):
         yield Piece(part, inner.data)
 
 
@@ -186,7 +177,7 @@ def _is_ordinary(raw: bytes, root: Part) -> bool:
     """
     mime_fields = delimiters = 0
     boundaries = []
-    for number, part in enumerate(_walk(root)):
+    for number, part in enumerate(every_part(root)):
         in_header = _mime_fields(raw, part)
         if in_header is None or number == _PARTS or part.is_message:
             return False

@@ -1,11 +1,10 @@
 """Messages with parts in binary, which neither the store nor a line of mail can hold as they are (RFC 2045 §6)."""
 
 import base64
-from collections.abc import Iterator
 
 from tempmaild.core.headers import fields
 from tempmaild.core.lines import has_bare_ends
-from tempmaild.core.mime import Part, parse
+from tempmaild.core.mime import Part, every_part, parse
 
 
 def without_binary(raw: bytes) -> bytes:
@@ -15,26 +14,17 @@ def without_binary(raw: bytes) -> bytes:
     """
     kept: list[bytes] = []
     position = 0
-    for part in _leaves(parse(raw)[0]):
+    for part in every_part(parse(raw)[0]):
+        if part.children or part.encoding != b"binary":
+            continue
         body = raw[part.body : part.end]
-        if part.encoding != b"binary" or not (b"\0" in body or has_bare_ends(body)):
+        if not (b"\0" in body or has_bare_ends(body)):
             continue
         start, end = _encoding_field(raw, part)
         kept += raw[position:start], b"Content-Transfer-Encoding: base64\r\n", raw[end : part.body]
         kept.append(_base64(body).removesuffix(b"" if part.end == len(raw) else b"\r\n"))
         position = part.end
     return b"".join((*kept, raw[position:])) if kept else raw
-
-
-def _leaves(part: Part) -> Iterator[Part]:
-    """The parts that hold no others, those of embedded messages too, in order."""
-    pending = [part]
-    while pending:
-        part = pending.pop()
-        if part.children:
-            pending.extend(reversed(part.children))
-        else:
-            yield part
 
 
 def _encoding_field(raw: bytes, part: Part) -> tuple[int, int]:
