@@ -14,7 +14,7 @@ from tempmaild.core.address import normalise_domain
 from tempmaild.core.content import decode_words
 from tempmaild.core.dmarc_record import Policy, applicable_record, organizational_domain, parse_records, walk
 from tempmaild.core.envelope import parse_addresses
-from tempmaild.core.headers import fields, without_comments
+from tempmaild.core.headers import QUOTED_STRING, fields, without_comments
 from tempmaild.core.remembering import remembering
 from tempmaild.core.verdict import Finding, Refusal, Report
 from tempmaild.errors import InvalidAddress
@@ -37,7 +37,6 @@ _LONGEST_FROM: Final = 8 * 1024
 """Octets of a From that is read: that takes a second for each MiB, in which nothing else is checked."""
 _FROM = re.compile(rb"\nfrom(\s*+):")
 """The beginning of a field From; a line end in it is none of RFC 5322, but there are readers who unfold first."""
-_QUOTED = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 _NAME = re.compile(rb"(?<![^,;:])[^<>,;:]++(?=<)")
 """What is in front of an address in angle brackets: readers take it for a name, whatever is in it."""
 _STRAY = re.compile(rb"@\s*+([^\s<>,;:@]++)\s*+(?=@)|>[^<>,;@]*+@\s*+([^\s<>,;:@]++)")
@@ -268,7 +267,7 @@ def _hosts(value: bytes) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
     addresses = parse_addresses(value)
     stray = []
     if value.count(b"@") > len(addresses):
-        bare = _NAME.sub(b"", _QUOTED.sub(b"", without_comments(value)))
+        bare = _NAME.sub(b"", QUOTED_STRING.sub(b"", without_comments(value)))
         stray += [(match[1] or match[2]).lower() for match in _STRAY.finditer(bare)]
     # A name alone is no address (RFC 5322 §3.4), but it is shown, decoded, and may look like one.
     whole_words = _ENCODED_WORD.sub(lambda word: word[0].translate(_SPECIALS), value)

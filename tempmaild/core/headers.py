@@ -13,14 +13,15 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-_FIELD = re.compile(
-    rb"(?:([!-9;-~]++)[ \t]*+:)?"  # the name; white space before the colon is RFC 5322 §4.5
-    rb"([^\n]*+(?:\n[ \t][^\n]*+)*+)"  # the value with its continuation lines, RFC 5322 §2.2.3
-    rb"\n?"
-)
-_TEXT = re.compile(rb"((?:([!-9;-~]++)[ \t]*+:)?[^\n]*+(?:\n[ \t][^\n]*+)*+\n?)")
+_NAME = rb"(?:([!-9;-~]++)[ \t]*+:)?"  # white space before the colon is RFC 5322 §4.5
+FIELD_VALUE = rb"[^\n]*+(?:\n[ \t][^\n]*+)*+"
+"""The form of a field's value with its continuation lines, RFC 5322 §2.2.3."""
+_FIELD = re.compile(rb"%b(%b)\n?" % (_NAME, FIELD_VALUE))
+_TEXT = re.compile(rb"(%b%b\n?)" % (_NAME, FIELD_VALUE))
 _EMPTY_LINES = frozenset({b"", b"\n", b"\r\n", b"\r"})
-_QUOTE_OR_COMMENT = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|\(', re.DOTALL)
+QUOTED_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+"""RFC 5322 §3.2.4; one that is left open takes the rest."""
+_QUOTE_OR_COMMENT = re.compile(QUOTED_STRING.pattern + rb"|\(", re.DOTALL)
 _PARENTHESIS = re.compile(rb"\\.|[()]", re.DOTALL)
 _QUOTED_PAIR = re.compile(rb"\\(.)", re.DOTALL)
 
