@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tempmaild.checks.dkim_keys import Unverified, find_keys
 from tempmaild.checks.signatures import (
+    Claim,
     check_author,
     read_coverage,
     read_place,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from tempmaild.checks.dkim_keys import Found, Place
     from tempmaild.checks.dns import Resolver
     from tempmaild.checks.mail import Examined, Mail
-    from tempmaild.checks.signatures import Coverage, Signature, Tags
+    from tempmaild.checks.signatures import Signature, Tags
 
 _MOST_SETS: Final = 50  # RFC 8617 §4.2.1
 _RESULTS: Final = b"arc-authentication-results"
@@ -52,14 +53,6 @@ class _Set(NamedTuple):
     message_tags: Tags
     seal: bytes
     seal_tags: Tags
-
-
-class _Claim(NamedTuple):
-    """An ARC-Message-Signature field that can be verified."""
-
-    field: bytes
-    signature: Signature
-    coverage: Coverage
 
 
 class Arc:
@@ -107,10 +100,10 @@ class Arc:
         newest = _claim(sets[-1], now)
         # Only for a chain whose end verifies are the keys of the others looked up: there may be a hundred.
         keys = await find_keys(self._resolver, [newest.signature.place, seals[-1].place])
-        await _verify_claim(message, newest, keys)
+        await verify_message(message, newest, keys[newest.signature.place])
         verify_digest(seals[-1], digests[-1], keys[seals[-1].place])
         older = [_claim_or_problem(one, now) for one in sets[:-1]]
-        places = [claim.signature.place for claim in older if isinstance(claim, _Claim)]
+        places = [claim.signature.place for claim in older if isinstance(claim, Claim)]
         keys = await find_keys(self._resolver, [*(seal.place for seal in seals), *places])
         for seal, digest in zip(seals[:-1], digests[:-1], strict=True):
             verify_digest(seal, digest, keys[seal.place])
@@ -189,32 +182,28 @@ def _seal(one: _Set, now: float) -> Signature:
     return read_signature(tags, read_place(tags), now)
 
 
-def _claim(one: _Set, now: float) -> _Claim:
+def _claim(one: _Set, now: float) -> Claim:
     coverage = read_coverage(one.message_tags, _CANONICALIZATION)
     if _SEAL in coverage.names:  # RFC 8617 §4.1.2
         raise Unverified("fail", "a message signature covers a seal")
     signature = read_signature(one.message_tags, read_place(one.message_tags), now)
-    return _Claim(one.message_signature, signature, coverage)
+    return Claim(one.message_signature, signature, coverage)
 
 
-def _claim_or_problem(one: _Set, now: float) -> _Claim | Unverified:
+def _claim_or_problem(one: _Set, now: float) -> Claim | Unverified:
     try:
         return _claim(one, now)
     except Unverified as problem:
         return problem
 
 
-async def _verify_claim(message: SignedMessage, claim: _Claim, keys: dict[Place, Found]) -> None:
-    await verify_message(message, claim.field, claim.signature, claim.coverage, keys[claim.signature.place])
-
-
-async def _oldest_pass(message: SignedMessage, older: Sequence[_Claim | Unverified], keys: dict[Place, Found]) -> int:
+async def _oldest_pass(message: SignedMessage, older: Sequence[Claim | Unverified], keys: dict[Place, Found]) -> int:
     for instance in range(len(older), 0, -1):
         claim = older[instance - 1]
         if isinstance(claim, Unverified):
             return instance + 1
         try:
-            await _verify_claim(message, claim, keys)
+            await verify_message(message, claim, keys[claim.signature.place])
             await asyncio.sleep(0)
         except Unverified:
             return instance + 1

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tempmaild.checks.dkim_keys import Unverified, find_keys
 from tempmaild.checks.signatures import (
-    Coverage,
-    Signature,
+    Claim,
     check_author,
     read_coverage,
     read_domain,
@@ -43,15 +42,6 @@ _BASE64: Final = re.compile(rb"[A-Za-z0-9+/]++=*+")
 _REFUSAL: Final = Refusal("5.7.20", "No DKIM signature of the message verifies")  # RFC 7372 §3.1
 
 
-class _Claim(NamedTuple):
-    """A DKIM-Signature field that can be verified."""
-
-    field: bytes
-    signature: Signature
-    coverage: Coverage
-    identity: str
-
-
 class _Read(NamedTuple):
     """A DKIM-Signature field, whatever it says.
 
@@ -61,7 +51,7 @@ class _Read(NamedTuple):
     """
 
     properties: dict[str, str]
-    claim: _Claim | Unverified
+    claim: Claim | Unverified
 
 
 class _Outcome(NamedTuple):
@@ -94,9 +84,9 @@ class Dkim:
             return Report(findings=(Finding("dkim", "none"),))
         now = self._clock()
         read = [_read(message, field, now) for field in fields[:_MOST_SIGNATURES]]
-        places = [claim.signature.place for _, claim in read if isinstance(claim, _Claim)]
+        places = [claim.signature.place for _, claim in read if isinstance(claim, Claim)]
         keys = await find_keys(self._resolver, places)
-        outcomes = [await _outcome(message, claim, keys) for _, claim in read]
+        outcomes = [await _outcome(message, one, keys) for one in read]
         state = _state(outcomes)
         findings = (*_findings(read, outcomes), *_rest(len(fields)))
         return Report(state, findings, refusal=_REFUSAL if state == "bad" else None)
@@ -110,7 +100,7 @@ def _read(message: SignedMessage, field: bytes, now: float) -> _Read:
         return _Read(properties, problem)
 
 
-def _claim(message: SignedMessage, field: bytes, properties: dict[str, str], now: float) -> _Claim:
+def _claim(message: SignedMessage, field: bytes, properties: dict[str, str], now: float) -> Claim:
     """Read a field, and add to `properties` as far as that succeeds.
 
     Raises:
@@ -122,10 +112,10 @@ def _claim(message: SignedMessage, field: bytes, properties: dict[str, str], now
         if form.fullmatch(value):
             properties[name] = value.decode()
     place = properties["d"], properties["s"] = read_place(tags)
-    identity = properties["i"] = _read_identity(tags, place[0])
+    properties["i"] = _read_identity(tags, place[0])
     if tags.get(b"v") != b"1":
         raise Unverified("neutral", "the version of the signature is unknown")
-    claim = _Claim(field, read_signature(tags, place, now), read_coverage(tags), identity)
+    claim = Claim(field, read_signature(tags, place, now), read_coverage(tags))
     check_author(message)
     return claim
 
@@ -151,13 +141,14 @@ def _read_identity(tags: Tags, domain: str) -> str:
     return f"{text}@{named}"
 
 
-async def _outcome(message: SignedMessage, claim: _Claim | Unverified, found: dict[Place, Found]) -> _Outcome:
+async def _outcome(message: SignedMessage, read: _Read, found: dict[Place, Found]) -> _Outcome:
+    claim = read.claim
     if isinstance(claim, Unverified):
         return _Outcome(claim.result, claim.reason)
     keys = found[claim.signature.place]
     try:
-        key = await verify_message(message, claim.field, claim.signature, claim.coverage, keys)
-        if key.strict and claim.identity.rpartition("@")[2] != claim.signature.place[0]:
+        key = await verify_message(message, claim, keys)
+        if key.strict and read.properties["i"].rpartition("@")[2] != claim.signature.place[0]:
             raise Unverified("permerror", "the key is not for the domain in i=")
     except Unverified as problem:
         testing = not isinstance(keys, Unverified) and any(key.testing for key in keys)

@@ -73,6 +73,14 @@ class Coverage(Struct, frozen=True):
     length: int | None
 
 
+class Claim(Struct, frozen=True):
+    """A signature over a message that can be verified; `field` is its own header field, as sent."""
+
+    field: bytes
+    signature: Signature
+    coverage: Coverage
+
+
 def read_tags(field: bytes) -> Tags:
     """Read the tags of a field as sent.
 
@@ -233,25 +241,23 @@ def check_author(message: SignedMessage) -> None:
         raise Unverified("policy", "there are several fields From")
 
 
-async def verify_message(
-    message: SignedMessage, field: bytes, signature: Signature, coverage: Coverage, found: Found
-) -> Key:
+async def verify_message(message: SignedMessage, claim: Claim, found: Found) -> Key:
     """Verify a signature over a message, and give the key that it was made with.
 
     Args:
-        field: the signature's own header field, as sent.
         found: what was found where the signature says that its key is.
 
     Raises:
         Unverified: it does not verify, or is not accepted.
     """
-    keys = _usable_keys(signature, found)
+    coverage = claim.coverage
+    keys = _usable_keys(claim.signature, found)
     body_hash, length = await message.body_hash(relaxed=coverage.relaxed_body)
     if coverage.length is not None and coverage.length != length:
         raise Unverified("policy", "the signature does not cover the body")
     if body_hash != coverage.body_hash:
         raise Unverified("fail", "the body has changed")
-    return _verify(signature, _header_hash(message, field, coverage), keys)
+    return _verify(claim.signature, _header_hash(message, claim.field, coverage), keys)
 
 
 def verify_digest(signature: Signature, digest: bytes, found: Found) -> None:
