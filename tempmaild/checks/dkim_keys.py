@@ -124,7 +124,7 @@ def parse_key(record: bytes) -> Key:
     except InvalidTagValueList:
         raise Unverified("permerror", "the key record is malformed") from None
     _check_purpose(tags)
-    flags = _items(tags.get(b"t", b""))
+    flags = colon_separated(tags.get(b"t", b""))
     kind = tags.get(b"k", b"rsa")
     if kind not in _READERS:
         raise Unverified("permerror", "the kind of the key is unknown")
@@ -147,14 +147,15 @@ def _check_purpose(tags: dict[bytes, bytes]) -> None:
         raise Unverified("permerror", "the key record is malformed")
     if not tags[b"p"]:
         raise Unverified("permerror", "the key has been revoked")
-    if b"h" in tags and b"sha256" not in _items(tags[b"h"]):
+    if b"h" in tags and b"sha256" not in colon_separated(tags[b"h"]):
         raise Unverified("permerror", "the key is for other hashes")
-    if b"s" in tags and _items(tags[b"s"]).isdisjoint({b"*", b"email"}):
+    if b"s" in tags and {b"*", b"email"}.isdisjoint(colon_separated(tags[b"s"])):
         raise Unverified("permerror", "the key is not for mail")
 
 
-def _items(value: bytes) -> frozenset[bytes]:
-    return frozenset(map(bytes.strip, value.split(b":")))
+def colon_separated(value: bytes) -> list[bytes]:
+    """Give the items of a list, without the white space around them."""
+    return [item.strip() for item in value.split(b":")]
 
 
 def _read_rsa(octets: bytes) -> RSAPublicKey:

@@ -11,7 +11,7 @@ from dkim.canonicalization import CanonicalizationPolicy, InvalidCanonicalizatio
 from dkim.util import InvalidTagValueList, parse_tag_value
 from msgspec import Struct
 
-from tempmaild.checks.dkim_keys import Place, Unverified
+from tempmaild.checks.dkim_keys import Place, Unverified, colon_separated
 from tempmaild.checks.signed_message import relaxed_field
 from tempmaild.core.address import normalise_domain
 from tempmaild.core.remembering import remembering
@@ -118,7 +118,7 @@ def read_signature(tags: Tags, place: Place, now: float) -> Signature:
         raise Unverified("policy", "rsa-sha1 is not accepted")  # RFC 8301 §3.1
     if algorithm not in _ALGORITHMS:
         raise Unverified("neutral", "the algorithm is unknown")
-    if b"dns/txt" not in _split(tags.get(b"q", b"dns/txt")):
+    if b"dns/txt" not in colon_separated(tags.get(b"q", b"dns/txt")):
         raise Unverified("neutral", "the query method is unknown")
     _check_times(tags, now)
     return Signature(_ALGORITHMS[algorithm], _read_base64(tags, b"b"), place)
@@ -143,7 +143,7 @@ def read_coverage(tags: Tags, canonicalization: bytes = b"simple/simple") -> Cov
 
 @remembering(longest=512, most=1024)  # of one signer they are mostly the same
 def _read_names(value: bytes) -> tuple[bytes, ...]:
-    names = tuple([name.lower() for name in _split(value)])
+    names = tuple([name.lower() for name in colon_separated(value)])
     if not all(map(_FIELD_NAME.fullmatch, names)):
         raise Unverified("neutral", "the tag h= is malformed")
     return names
@@ -161,11 +161,6 @@ def _are_relaxed(value: bytes) -> tuple[bool, bool]:
     except InvalidCanonicalizationPolicyError:
         raise Unverified("neutral", "the canonicalization is unknown") from None
     return policy.header_algorithm.name == b"relaxed", policy.body_algorithm.name == b"relaxed"
-
-
-def _split(value: bytes) -> list[bytes]:
-    """Give the items of a list with colons, without the white space around them."""
-    return [item.strip() for item in value.split(b":")]
 
 
 def read_domain(value: bytes) -> str:
