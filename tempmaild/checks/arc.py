@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from tempmaild.checks.dkim_keys import Found, Place
     from tempmaild.checks.dns import Resolver
-    from tempmaild.checks.mail import Examined, Mail
+    from tempmaild.checks.mail import Examined
     from tempmaild.checks.signatures import Signature, Tags
 
 _MOST_SETS: Final = 50  # RFC 8617 §4.2.1
@@ -72,7 +72,8 @@ class Arc:
         message = examined.signed
         if not message.oversized and message.fields.keys().isdisjoint(_FIELDS):
             return Report(findings=(Finding("arc", "none"),))
-        client = _client(examined.mail)
+        address = examined.mail.outside_client
+        client = (("smtp.remote-ip", address),) if address else ()
         try:
             oldest = await self._validate(message)
         except Unverified as problem:
@@ -109,10 +110,6 @@ class Arc:
             verify_digest(seal, digest, keys[seal.place])
             await asyncio.sleep(0)  # a long chain leaves others their turn
         return await _oldest_pass(message, older, keys)
-
-
-def _client(mail: Mail) -> tuple[tuple[str, str], ...]:
-    return (("smtp.remote-ip", mail.client),) if mail.client and not mail.relayed else ()
 
 
 def _read_sets(message: SignedMessage) -> list[_Set]:

@@ -91,7 +91,7 @@ class Blocklists:
     async def examine(self, examined: Examined) -> Report:
         """Tell which lists have the client, or a domain that is named in the message."""
         mail = examined.mail
-        client = "" if mail.relayed else mail.client
+        client = mail.outside_client
         asking = []
         if self._dnsbl and client:
             asking += [self._ask(one, [_of_address(client)]) for one in self._dnsbl]

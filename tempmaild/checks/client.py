@@ -40,7 +40,7 @@ class Client:
     async def examine(self, examined: Examined) -> Report:
         """Tell whether the names are those of a host."""
         mail = examined.mail
-        if mail.relayed or not mail.client:
+        if not mail.outside_client:
             return Report()
         names = mail.client, mail.helo
         return await self._kept.outcome(names, lambda asking: _Names(asking).report(*names))

@@ -329,7 +329,7 @@ def find_identifiers(examined: Examined) -> Identifiers:
 
 
 def _missing(mail: Mail, spf: Report | None, dkim: Report | None) -> str:
-    if mail.relayed or not mail.client:
+    if not mail.outside_client:
         return "the message has come by a relay of ours"
     return "" if spf and dkim else "SPF and DKIM have not both been checked"
 

@@ -43,6 +43,11 @@ class Mail(Struct, frozen=True):
     checking: Checking
     utf8: bool = False
 
+    @property
+    def outside_client(self) -> str:
+        """The IP address of who brought it, if that is no host of ours; else ""."""
+        return "" if self.relayed else self.client
+
 
 class Examined:
     """A message while it is examined.

@@ -84,8 +84,7 @@ class Spam:
 
     async def _ask_rspamd(self, mail: Mail) -> Score | None:
         connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=_PIECE)
-        client = "" if mail.relayed else mail.client
-        fields = rspamd_fields(client, mail.helo, mail.sender, mail.recipients)
+        fields = rspamd_fields(mail.outside_client, mail.helo, mail.sender, mail.recipients)
         usual = [(b"Host", b"rspamd"), (b"Content-Length", b"%d" % len(mail.content)), (b"Connection", b"close")]
         request = h11.Request(method="POST", target="/checkv2", headers=[*usual, *fields])
         pieces = [connection.send(event) or b"" for event in (request, h11.Data(mail.content), h11.EndOfMessage())]
@@ -94,9 +93,8 @@ class Spam:
             return score_of_rspamd(await _body(connection, exchange))
 
     async def _ask_spamd(self, mail: Mail) -> Score:
-        client = "" if mail.relayed else mail.client
         date = formatdate(self._clock(), localtime=False)
-        trace = trace_for_spamd(client, mail.helo, mail.sender, self._host, date)
+        trace = trace_for_spamd(mail.outside_client, mail.helo, mail.sender, self._host, date)
         async with _Exchange(self._filter.address) as exchange:
             await exchange.send(spamd_request(mail.content, trace))
             # Otherwise spamd waits for the end of a last line that has none.

@@ -109,7 +109,7 @@ class Spf:
     async def examine(self, examined: Examined) -> Report:
         """Check a message."""
         mail = examined.mail
-        if mail.relayed or not mail.client:
+        if not mail.outside_client:
             return Report(findings=(Finding("spf", "none", reason="the mail was relayed by a host of ours"),))
         identities = _identities(mail)
         outcomes: list[Outcome] = []
