@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from tempmaild.checks.dns import LookupFailed, NoSuchName
 from tempmaild.checks.kept import MOST_KEPT, Kept
-from tempmaild.checks.waiting import within
+from tempmaild.checks.waiting import shortly_before, within
 from tempmaild.core.address import normalise_domain
 from tempmaild.core.content import decode_words
 from tempmaild.core.dmarc_record import Policy, applicable_record, organizational_domain, parse_records, walk
@@ -47,8 +47,6 @@ _SPECIALS: Final = bytes.maketrans(b'()<>[]:;@\\,"', b"_" * 12)
 _LABEL = "[a-z0-9_-]{1,63}"
 _DNS_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _LONGEST_NAME: Final = 253
-_MARGIN: Final = 0.25
-"""Seconds before the time limit at which we end, so that the finding names whom it is about."""
 _TOO_MANY: Final = Refusal("5.7.1", "The message has too many authors")
 
 
@@ -115,7 +113,7 @@ class Dmarc:
 
     def __init__(self, resolver: Resolver, suffixes: PublicSuffixList, seconds: float) -> None:
         self._suffixes = suffixes
-        self._seconds = max(seconds - _MARGIN, seconds / 2)
+        self._seconds = shortly_before(seconds)
         self._kept: Kept[Outcome] = Kept(resolver, MOST_KEPT)
 
     async def examine(self, examined: Examined) -> Report:

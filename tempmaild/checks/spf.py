@@ -20,7 +20,7 @@ import spf
 
 from tempmaild.checks.dns import LookupFailed, NoSuchName
 from tempmaild.checks.kept import MOST_KEPT, Asking, Kept
-from tempmaild.checks.waiting import run_waiting, wait_for, within
+from tempmaild.checks.waiting import run_waiting, shortly_before, wait_for, within
 from tempmaild.core.received_spf import printable, received_spf
 from tempmaild.core.spf_record import LONGEST_NAME, Malformed, expand_explanation, expand_name, mechanism, tidy
 from tempmaild.core.verdict import Finding, Refusal, Report
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from tempmaild.checks.mail import Examined, Mail
     from tempmaild.core.dns_message import Value
 
-_MARGIN: Final = 0.25
-"""Seconds before the time limit at which we end, so that the finding names whom it is about."""
 _LONGEST_EXPLANATION: Final = 200
 _LONGEST_REFUSAL: Final = 400
 """Characters; with the codes it has to fit into a reply of 512 octets (RFC 5321 §4.5.3.1.5)."""
@@ -103,7 +101,7 @@ class Spf:
     def __init__(self, resolver: Resolver, host: str, seconds: float) -> None:
         self._resolver = resolver
         self._host = host
-        self._seconds = max(seconds - _MARGIN, seconds / 2)
+        self._seconds = shortly_before(seconds)
         self._kept: Kept[Outcome] = Kept(resolver, MOST_KEPT)
 
     async def examine(self, examined: Examined) -> Report:

@@ -25,6 +25,8 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 _Running = Coroutine[Any, Any, _T]
 
+_MARGIN = 0.25
+
 
 def begun(awaited: _Running[_T], around: Callable[[_Running[_T]], _Running[_T]] | None = None) -> _T | Task[_T]:
     """Run a coroutine at once as far as it comes, and give its result; if it has to wait, a task with the rest of it.
@@ -88,6 +90,11 @@ async def within(seconds: float, awaited: _Running[_T]) -> _T:
         await asyncio.wait([task])
         raise TimeoutError
     return task.result()
+
+
+def shortly_before(seconds: float) -> float:
+    """Give when a check ends itself that may take so many seconds, so that its finding names whom it is about."""
+    return max(seconds - _MARGIN, seconds / 2)
 
 
 class _Rest(Coroutine[Any, Any, _T]):
