@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from tempmaild.checks.archives import is_archive, list_archive
 from tempmaild.core.archive import Budget
 from tempmaild.core.attachment_names import TooManyNames, extensions, part_names
+from tempmaild.core.checking import STERNNESS
 from tempmaild.core.content import decode_charset, decoded_body
 from tempmaild.core.file_types import file_types
 from tempmaild.core.headers import first_values, texts
@@ -42,7 +43,6 @@ _MAX_UUENCODED: Final = 1000
 """Lines of one text that look like the beginning of a file."""
 _UUENCODED: Final = re.compile(rb"begin(?:-base64)?[ \t]++[0-7]{3,4}[ \t]++([^\r\n]{1,1024})")
 _ENCODED: Final = frozenset({b"base64", b"quoted-printable"})
-_STERNNESS: Final = ("mark", "strip", "junk", "refuse")
 _UNREADABLE: Final = "Attachments that are encrypted or cannot be read are not accepted here"
 
 
@@ -91,7 +91,7 @@ class _Outcome:
 
     def report(self, rule: AttachmentsRule) -> Report:
         """Say what is due; of two things, the one for which the rule is sterner, or else what is not wanted."""
-        unscannable_first = _STERNNESS.index(rule.encrypted) > _STERNNESS.index(rule.action)
+        unscannable_first = STERNNESS.index(rule.encrypted) > STERNNESS.index(rule.action)
         if self.problems and (unscannable_first or not self.blocked):
             findings = (Finding(_METHOD, "unscannable", reason=next(iter(self.problems))),)
             refusal = Refusal("5.7.1", _UNREADABLE)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from tempmaild.checks.dns import LookupFailed, NoSuchName
 from tempmaild.checks.waiting import side_by_side, within
 from tempmaild.core import listing
+from tempmaild.core.checking import STERNNESS
 from tempmaild.core.verdict import Finding, Refusal, Report
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
     from tempmaild.checks.dns import Resolver
     from tempmaild.checks.mail import Examined
-    from tempmaild.core.checking import Action
     from tempmaild.log import Log
     from tempmaild.settings.filters import BlockList
 
@@ -29,8 +29,6 @@ _REVERSE_SECONDS: Final = 1.5
 """How long finding them out may take: they are the least of what lists are asked about."""
 _OFF_SECONDS: Final = 3600
 """How long a list that lists everybody is left alone, and how seldom the log tells of one that does not answer."""
-_ACTIONS: Final[tuple[Action, ...]] = ("mark", "junk", "refuse")
-"""From the mildest to the sternest."""
 
 
 class _Question(NamedTuple):
@@ -187,7 +185,7 @@ def _report(answers: Iterable[_Hit | _Failure | None]) -> Report:
     hits = [answer for answer in told if isinstance(answer, _Hit)]
     findings = tuple(map(_finding, told)) or (Finding("x-dnsbl", "none"),)
     if hits:
-        most = max((hit.block_list.action for hit in hits), key=_ACTIONS.index)
+        most = max((hit.block_list.action for hit in hits), key=STERNNESS.index)
         # The one who is told to be listed wants to know by whom, where it matters most.
         worst = next(hit for hit in hits if hit.block_list.action == most)
         refusal = Refusal("5.7.1", f"{worst.subject} is listed by {worst.block_list.zone}")

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from tempmaild.checks.mail import Examined
 from tempmaild.checks.waiting import begun, eager
 from tempmaild.core.authentication_results import field, without_forged
-from tempmaild.core.checking import AttachmentsRule, Checking, ClamavRule
+from tempmaild.core.checking import STERNNESS, AttachmentsRule, Checking, ClamavRule
 from tempmaild.core.removal import without_parts
 from tempmaild.core.summary import encode
 from tempmaild.core.verdict import Finding, Refusal, Report, Verdict
@@ -44,7 +44,6 @@ _METHODS: Final = {
 """Those in Authentication-Results, by the check; the daemon, too, tells of checks, and does not import them all."""
 _OUR_FIELDS: Final = ("X-Spam-Score",)
 """Fields that checks of ours write, and that nobody else may."""
-_STERNNESS: Final = ("accept", "mark", "strip", "junk", "refuse")
 _LATER: Final = Refusal("5.7.0", "The message cannot be checked now; please try again")
 _REFUSED: Final = Refusal("5.7.1", "The message is not accepted here")
 _NOT_MADE: Final = "the check could not be made"
@@ -184,7 +183,7 @@ def decide(mail: Mail, reports: Mapping[str, Report], host: str) -> Verdict:
         for name, report in reports.items()
         if report.state != "fine" or report.keywords  # which nothing follows from otherwise
     ]
-    sternest = max(steps, key=lambda step: _STERNNESS.index(step.action), default=_NO_STEP)
+    sternest = max(steps, key=lambda step: STERNNESS.index(step.action), default=_NO_STEP)
     later = next((step for step in steps if step.later), None)
     findings = tuple([finding for report in reports.values() for finding in report.findings])
     if sternest.action == "refuse":
@@ -257,7 +256,7 @@ def _step(name: str, report: Report, rule: Rule) -> _Step:
             return _Step(name, later=True)
         return _Step(name, failing, keywords=keywords)
     action = _unscannable(rule) if report.state == "unscannable" else rule.action
-    if report.most and _STERNNESS.index(report.most) < _STERNNESS.index(action):
+    if report.most and STERNNESS.index(report.most) < STERNNESS.index(action):
         action = report.most
     if action == "strip":
         return _Step(name, "strip" if report.removals else "junk", keywords=keywords, removals=report.removals)

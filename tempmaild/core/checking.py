@@ -17,6 +17,8 @@ Action = Literal["mark", "junk", "strip", "refuse"]
 mark: it is delivered, and its headers and keywords tell. junk: it is delivered into Junk. strip: it is delivered
 without the part that is wrong, a note in its place. refuse: it is not taken (550).
 """
+STERNNESS = ("accept", "mark", "strip", "junk", "refuse")
+"""From the mildest to the sternest; "accept" where nothing is wrong."""
 Failing = Literal["mark", "junk", "later"]
 """What is done when a check cannot be made: the same, or the sender is asked to come back (451)."""
 
