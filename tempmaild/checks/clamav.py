@@ -242,18 +242,13 @@ def _problems(missing: int, fields: Outcome, archive: Outcome) -> Iterator[str]:
 
 
 def days_of_signatures(version: str, now: float) -> int | None:
-    """Give how many days old clamd's signatures are `now`, from its reply to VERSION; None if it does not say."""
-    made = signatures_made(version)
-    return None if made is None else max(int(now - made) // DAY, 0)
-
-
-def signatures_made(version: str) -> float | None:
-    """Read when clamd's signatures were made from its reply to VERSION: seconds since 1970, None if it does not say.
+    """Give how many days old clamd's signatures are `now`, from its reply to VERSION; None if it does not say.
 
     clamd writes the time in a zone of its own that it does not name, so that it is right to within a day.
     """
     match = _VERSION.fullmatch(version)
     try:
-        return datetime.strptime((match and match[1]) or "", _CTIME).replace(tzinfo=UTC).timestamp()
+        made = datetime.strptime((match and match[1]) or "", _CTIME).replace(tzinfo=UTC).timestamp()
     except ValueError:
         return None
+    return max(int(now - made) // DAY, 0)

@@ -12,13 +12,14 @@ import random
 import re
 import zipfile
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tempmaild.checks.clamav import Clamav, signatures_made
+from tempmaild.checks.clamav import Clamav, days_of_signatures
 from tempmaild.checks.clamd_client import ClamdFailed, Outcome, outcome
 from tempmaild.checks.mail import Examined, Mail
 from tempmaild.core.checking import Checking, ClamavRule
@@ -738,10 +739,12 @@ def test_a_clamd_that_is_away_is_no_problem_of_its_configuration(
 
 
 @pytest.mark.parametrize(
-    ("version", "made"),
+    ("version", "days"),
     [
-        ("ClamAV 1.4.6/27500/Sat Nov 15 09:26:31 2025", 1763198791),
-        ("ClamAV 1.4.6/27500/Thu Jan  1 00:00:00 1970", 0),
+        ("ClamAV 1.4.6/27500/Sat Nov 15 09:26:32 2025", 0),
+        ("ClamAV 1.4.6/27500/Sat Nov 15 09:26:31 2025", 1),
+        ("ClamAV 1.4.6/27500/Fri Nov 21 09:26:31 2025", 0),
+        ("ClamAV 1.4.6/27500/Thu Jan  1 00:00:00 1970", 20_408),
         ("ClamAV 1.4.6", None),
         ("ClamAV 1.4.6/27500/yesterday", None),
         ("ClamAV 1.4.6/27500/Sat Nov 35 09:26:31 2025", None),
@@ -750,8 +753,8 @@ def test_a_clamd_that_is_away_is_no_problem_of_its_configuration(
         ("", None),
     ],
 )
-def test_the_age_of_signatures(version: str, made: float | None) -> None:
-    assert signatures_made(version) == made
+def test_the_age_of_signatures(version: str, days: int | None) -> None:
+    assert days_of_signatures(version, datetime(2025, 11, 16, 9, 26, 31, tzinfo=UTC).timestamp()) == days
 
 
 @pytest.mark.parametrize(
