@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
 BACKUPS = Path("/var/backups/tempmaild")
 """Where the timer of systemd puts one every night."""
-CERTIFICATE_WARNING, CERTIFICATE_PROBLEM = 21 * DAY, 7 * DAY
+_CERTIFICATE_WARNING, _CERTIFICATE_PROBLEM = 21 * DAY, 7 * DAY
 """certbot renews 30 days before the end."""
-_LARGEST = 2**20
-"""Octets of a chain; real ones have a few thousand."""
+_LARGEST_CHAIN = 2**20
+"""Octets; real ones have a few thousand."""
 _DISK_WARNING, _DISK_PROBLEM = 0.10, 0.03
 """Of the space of a disk that is free."""
 _LOG_WARNING = 2**30
 """Octets of a write-ahead log, which begins anew at 62 MiB unless a reader keeps it from that for very long."""
-BACKUP_SECONDS = 2 * DAY
+_BACKUP_SECONDS = 2 * DAY
 """One is made every night; that of a host that was off comes later."""
 
 
@@ -43,8 +43,7 @@ def of_certificate(settings: Settings, now: float) -> Finding:
         advice = "get one, and give it to `tempmaild setup --certificate FILE --key FILE`"
         return Finding(name, "warning", text, advice)
     try:
-        with path.open("rb") as file:
-            leaf = x509.load_pem_x509_certificate(file.read(_LARGEST))
+        leaf = read_certificate(path)
     except (OSError, ValueError, x509.InvalidVersion) as error:
         values: Values = {"path": str(path), "error": str(error)}
         return Finding(name, "problem", "It cannot be read: %(error)s", "look at %(path)s", values)
@@ -55,10 +54,21 @@ def of_certificate(settings: Settings, now: float) -> Finding:
     if now >= ends:
         return Finding(name, "problem", "It has expired at %(ends)s.", "certbot renew", values)
     left = ends - now
-    if left >= CERTIFICATE_WARNING:
+    if left >= _CERTIFICATE_WARNING:
         return Finding(name, "fine", "It is good until %(ends)s.", "", values)
-    state: State = "problem" if left < CERTIFICATE_PROBLEM else "warning"
+    state: State = "problem" if left < _CERTIFICATE_PROBLEM else "warning"
     return Finding(name, state, "It expires in %(span)s.", "find out why it was not renewed; certbot renew", values)
+
+
+def read_certificate(path: Path) -> x509.Certificate:
+    """Read the first certificate of a file in PEM.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError, x509.InvalidVersion: it has none.
+    """
+    with path.open("rb") as file:
+        return x509.load_pem_x509_certificate(file.read(_LARGEST_CHAIN))
 
 
 def of_disk(settings: Settings) -> Finding:
@@ -112,7 +122,7 @@ def of_backups(now: float, folder: Path = BACKUPS) -> Iterator[Finding]:
     if latest is None:
         yield Finding("backup", "warning", "There is none in %(path)s.", advice, {"path": str(folder)})
         return
-    old = now - latest > BACKUP_SECONDS
+    old = now - latest > _BACKUP_SECONDS
     values = {"span": span(now - latest)}
     text = "The latest is %(span)s old."
     yield Finding("backup", "warning" if old else "fine", text, advice if old else "", values)

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from tempmaild.core import health
 
 Severity = Literal["fine", "note", "warning", "error"]
 """error: mail is lost, refused or not read, or will be within days. warning: somebody should look. note: to be known.
 fine: this was looked at, and is as it has to be."""
 SEVERITIES: tuple[Severity, ...] = ("fine", "note", "warning", "error")
+_OF_STATES: dict[health.State, Severity] = {
+    "fine": "fine",
+    "unknown": "note",
+    "warning": "warning",
+    "problem": "error",
+}
 
 
 class Finding(NamedTuple):
@@ -23,6 +32,12 @@ class Finding(NamedTuple):
     subject: str
     text: str
     remedy: str = ""
+
+
+def of_health(found: health.Finding) -> Finding:
+    """Give what a daemon tells, in the doctor's way: no whole sentence."""
+    text = found.text[:1].lower() + found.text[1:].removesuffix(".")
+    return Finding(_OF_STATES[found.state], found.name, text, found.remedy)
 
 
 def gravest(findings: list[Finding]) -> Severity:

@@ -6,41 +6,33 @@ from typing import TYPE_CHECKING
 
 from cryptography import x509
 
-from tempmaild.core.plural import counted
-from tempmaild.core.timespan import DAY
-from tempmaild.jobs.looks import CERTIFICATE_PROBLEM, CERTIFICATE_WARNING
+from tempmaild.jobs import looks
 from tempmaild.net.tls import Certificate, CertificateUnusable
-from tempmaild.setup.finding import Finding
+from tempmaild.setup.finding import Finding, of_health
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tempmaild.settings import Settings
-    from tempmaild.setup.finding import Severity
 
 _SUBJECT = "certificate"
-_LARGEST = 2**20
-"""Octets of a chain; real ones have a few thousand."""
 
 
 def examine(settings: Settings, now: float) -> Iterator[Finding]:
     """Look at the files; `now` in UTC epoch seconds."""
     path, key = settings.tls.certificate, settings.tls.key
+    lasting = of_health(looks.of_certificate(settings, now))
     if not path or not key:
-        text = "there is none: mail and secrets travel in the clear, and logins are refused to other hosts"
-        yield Finding(
-            "warning", _SUBJECT, text, "get one, and give it to `tempmaild setup --certificate FILE --key FILE`"
-        )
+        yield lasting
         return
     try:
         Certificate(path, key)
-        with path.open("rb") as file:
-            leaf = x509.load_pem_x509_certificate(file.read(_LARGEST))
+        leaf = looks.read_certificate(path)
         names = _names(leaf)
     except (CertificateUnusable, OSError, ValueError, x509.InvalidVersion) as error:
         yield Finding("error", _SUBJECT, f"it cannot be used: {error}", f"look at {path} and {key}")
         return
-    yield _lasting(leaf, now)
+    yield lasting
     host = settings.host.name
     if any(_matches(name, host) for name in names):
         yield Finding("fine", _SUBJECT, f"it is for {host}")
@@ -51,22 +43,6 @@ def examine(settings: Settings, now: float) -> Iterator[Finding]:
         yield Finding(
             "warning", _SUBJECT, "it signs itself: mail clients will ask about it", "get one from an authority"
         )
-
-
-def _lasting(leaf: x509.Certificate, now: float) -> Finding:
-    end = leaf.not_valid_after_utc
-    left = end.timestamp() - now
-    if leaf.not_valid_before_utc.timestamp() > now:
-        return Finding(
-            "error", _SUBJECT, f"it is good only from {leaf.not_valid_before_utc:%F} on", "is the clock right?"
-        )
-    if left <= 0:
-        return Finding("error", _SUBJECT, f"it has expired on {end:%F}", "renew it: certbot renew")
-    if left < CERTIFICATE_WARNING:
-        text = f"it expires in {counted(int(left / DAY), 'day', 'days')}"
-        severity: Severity = "error" if left < CERTIFICATE_PROBLEM else "warning"
-        return Finding(severity, _SUBJECT, text, "why was it not renewed? certbot renew")
-    return Finding("fine", _SUBJECT, f"it is good until {end:%F}")
 
 
 def _names(leaf: x509.Certificate) -> list[str]:

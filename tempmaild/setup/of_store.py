@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from tempmaild.core.plural import counted
 from tempmaild.core.timespan import span
-from tempmaild.jobs.looks import BACKUP_SECONDS
-from tempmaild.setup.finding import Finding
+from tempmaild.jobs import looks
+from tempmaild.setup.finding import Finding, of_health
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,18 +16,11 @@ if TYPE_CHECKING:
     from tempmaild.core import health
     from tempmaild.core.schedule import Schedule
     from tempmaild.service.clock import Standing
-    from tempmaild.setup.finding import Severity
 
 _SWEEP_SECONDS = 300
 """A daemon notes the time every minute; a host that is busy may be late."""
 _OF_THE_DAEMON = ("address ", "alerts", "block lists", "checking processes", "process ", "reactor", "writer")
 """What these findings are about cannot be seen from outside."""
-_SEVERITIES: dict[health.State, Severity] = {
-    "fine": "fine",
-    "unknown": "note",
-    "warning": "warning",
-    "problem": "error",
-}
 _LATE_SECONDS = 600
 """A schedule that is due waits for others to end."""
 
@@ -50,7 +43,7 @@ def of_daemon(findings: list[health.Finding]) -> Iterator[Finding]:
     """Tell what only the daemon can know, as it has last found it."""
     for finding in findings:
         if finding.state != "fine" and finding.name.startswith(_OF_THE_DAEMON):
-            yield Finding(_SEVERITIES[finding.state], finding.name, finding.text, finding.remedy)
+            yield of_health(finding)
 
 
 def of_schedules(schedules: list[Schedule], now: float) -> Iterator[Finding]:
@@ -94,14 +87,7 @@ def of_domains(names: list[str]) -> Finding:
 
 
 def of_backups(folder: Path, now: float) -> Finding:
-    """Tell how old the latest nightly backup is."""
-    try:
-        latest = max((path.stat().st_mtime for path in folder.glob("tempmaild-*.db")), default=None)
-    except OSError as error:
-        return Finding("note", "backup", f"{folder} cannot be looked at: {error.strerror}", "ask as root")
-    remedy = "systemctl status tempmaild-backup.timer tempmaild-backup"
-    if latest is None:
-        return Finding("warning", "backup", f"there is none in {folder}", remedy)
-    if now - latest > BACKUP_SECONDS:
-        return Finding("warning", "backup", f"the latest is {span(int(now - latest))} old", remedy)
-    return Finding("fine", "backup", f"the latest is {span(int(now - latest))} old")
+    """Tell how old the latest nightly backup is; here the folder for them is missed, too."""
+    for found in looks.of_backups(now, folder):
+        return of_health(found)
+    return Finding("warning", "backup", f"there is no folder {folder}", "run `tempmaild setup`")

@@ -52,13 +52,13 @@ class TestCertificate:
     @pytest.mark.parametrize(
         ("days", "severity", "words"),
         [
-            (-1, "error", "it is good only from 2026-05-28 on"),
-            (0, "fine", "it is good until 2027-05-28"),
-            (343, "fine", "it is good until 2027-05-28"),
+            (-1, "error", "it is good only from 2026-05-28T19:26:40Z on"),
+            (0, "fine", "it is good until 2027-05-28T20:26:40Z"),
+            (343, "fine", "it is good until 2027-05-28T20:26:40Z"),
             (345, "warning", "it expires in 20 days"),
             (355, "warning", "it expires in 10 days"),
-            (364, "error", "it expires in 1 day"),
-            (365, "error", "it has expired on 2027-05-28"),
+            (364, "error", "it expires in 24 hours"),
+            (365, "error", "it has expired at 2027-05-28T20:26:40Z"),
         ],
     )
     def test_its_time_is_seen(self, settings: Settings, days: int, severity: str, words: str) -> None:
@@ -294,10 +294,10 @@ class TestStore:
             health.Finding("daemon", "problem", "That, too."),
         ]
         assert severe(of_store.of_daemon(known)) == [
-            ("error", "address 192.0.2.1", "It is listed by bl.test."),
-            ("warning", "alerts", "The last message has reached nobody."),
-            ("note", "process serving-1 (mx2)", "Nobody knows."),
-            ("warning", "reactor", "It is slow."),
+            ("error", "address 192.0.2.1", "it is listed by bl.test"),
+            ("warning", "alerts", "the last message has reached nobody"),
+            ("note", "process serving-1 (mx2)", "nobody knows"),
+            ("warning", "reactor", "it is slow"),
         ]
 
     def test_backups(self, tmp_path: Path) -> None:
