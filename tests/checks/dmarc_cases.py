@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from tempmaild.checks.dmarc import MOST_AUTHORS
+from tempmaild.core.author import MOST_AUTHORS
 from tests.dns_server import SERVFAIL
 
 if TYPE_CHECKING:

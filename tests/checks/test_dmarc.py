@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from publicsuffixlist import PublicSuffixList
 
-from tempmaild.checks.dmarc import Dmarc, find_author
+from tempmaild.checks.dmarc import Dmarc
 from tempmaild.checks.dns import Resolver
 from tempmaild.checks.mail import Examined, Mail
 from tempmaild.checks.pipeline import not_made
+from tempmaild.core.author import find_author
 from tempmaild.core.checking import Checking
 from tempmaild.core.verdict import Finding, Refusal, Report
 from tests.checks.dmarc_cases import ALIGNMENT, AUTHORS, AUTHORS_ZONES, POLICIES, THERE, WALKED, WALKS, records
@@ -350,7 +351,8 @@ def test_garbage_in_from_never_passes(names: DnsServer, headers: list[bytes]) ->
     for message, report in zip(messages, evaluate(names, *messages), strict=True):
         (finding,) = report.findings
         assert finding.result in {"fail", "none", "permerror"}
-        assert (finding.result == "permerror") == bool(find_author(message).problem) or report.state == "bad"
+        author = find_author(message.mail.content, message.root.body)
+        assert (finding.result == "permerror") == bool(author.problem) or report.state == "bad"
         assert report.refusal is not None or report.state == "fine"
 
 
