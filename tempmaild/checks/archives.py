@@ -8,13 +8,9 @@ the header of a 7z archive and what is in front of the headers in a compressed t
 
 from __future__ import annotations
 
-import bz2
-import lzma
-import zlib
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
-import zstandard
 from msgspec import Struct
 
 from tempmaild.core.archive import Entry, Unreadable, decoded_name
@@ -25,6 +21,7 @@ from tempmaild.core.archive_tar import BLOCK, is_tar, tar_entries
 from tempmaild.core.archive_tnef import tnef_attachments
 from tempmaild.core.archive_zip import zip_entries
 from tempmaild.core.attachment_names import extensions
+from tempmaild.core.decompression import unpack_bzip2, unpack_gzip, unpack_xz, unpack_zstandard
 from tempmaild.core.file_types import file_types
 
 if TYPE_CHECKING:
@@ -35,7 +32,7 @@ if TYPE_CHECKING:
 _TAR_EXTENSIONS: Final = ("tar", "tgz", "taz", "tbz", "tbz2", "tlz", "txz", "tzst")
 _COMPRESSED_EXTENSIONS: Final = ("gz", "gzip", "z", "bz2", "bzip2", "xz", "zst", "lz", "lz4", "lzma")
 _OTHER_EXTENSIONS: Final = ("arj", "lha", "lzh", "ace", "cab", "cpio", "xar", "deb", "rpm")
-EXTENSIONS: Final = frozenset(
+_EXTENSIONS: Final = frozenset(
     ("zip", "zipx", "7z", "rar", *_TAR_EXTENSIONS, *_COMPRESSED_EXTENSIONS, *_OTHER_EXTENSIONS)
 )
 """What a name must end with for its content to be an archive that has to be listed, whatever it begins with."""
@@ -58,13 +55,6 @@ _UNLISTED: Final = frozenset(
 """Formats that nobody sends any more but to get past filters."""
 _MAX_STUB: Final = 2**20
 """Octets in front of an archive that unpacks itself, among which RAR and 7-Zip look for its beginning."""
-_INPUT: Final = 64 * 1024
-_ZSTANDARD_INPUT: Final = 256
-"""Octets that are unpacked at once where the output cannot be limited: a block of 128 KiB can be four octets long."""
-_OUTPUT: Final = 256 * 1024
-_MEMORY: Final = 80 * 2**20
-"""Octets that unpacking may need: xz -9 uses a dictionary of 64 MiB."""
-_MAX_WINDOW: Final = 8 * 2**20  # octets; what the format asks all decoders for (RFC 8878 §3.1.1.1.2)
 _MEMBER_COST: Final = 4096
 """Octets that beginning another compressed member counts as."""
 _START: Final = 40 * 1024
@@ -93,7 +83,7 @@ class Listing(Struct, frozen=True):
 
 def is_archive(types: frozenset[str], extensions: frozenset[str]) -> bool:
     """Whether a content is an archive by what it shows, or by its name."""
-    return not types.isdisjoint(_READERS) or not types.isdisjoint(_UNLISTED) or not extensions.isdisjoint(EXTENSIONS)
+    return not types.isdisjoint(_READERS) or not types.isdisjoint(_UNLISTED) or not extensions.isdisjoint(_EXTENSIONS)
 
 
 def list_archive(data: bytes, types: frozenset[str], extensions: frozenset[str], budget: Budget) -> Listing:
@@ -227,83 +217,6 @@ def _gzip_name(data: bytes) -> str:
     return decoded_name(data[start : start + 1024].partition(b"\0")[0], "latin-1")
 
 
-class _Decompressor(Protocol):
-    """The common side of the decompressors of bz2 and lzma."""
-
-    @property
-    def eof(self) -> bool: ...
-    @property
-    def needs_input(self) -> bool: ...
-    @property
-    def unused_data(self) -> bytes: ...
-    def decompress(self, data: bytes, max_length: int = -1) -> bytes: ...
-
-
-def _unpack_gzip(data: bytes) -> Iterator[bytes]:
-    """What gzip members hold; an empty piece stands before each of them."""
-    position = 0
-    while data.startswith(b"\x1f\x8b", position):
-        yield b""
-        decompressor = zlib.decompressobj(31)
-        while not decompressor.eof:
-            piece = decompressor.unconsumed_tail
-            if not piece:
-                piece = data[position : position + _INPUT]
-                position += len(piece)
-            if not piece:
-                raise Unreadable("it ends too early")
-            try:
-                yield decompressor.decompress(piece, _OUTPUT)
-            except zlib.error as error:
-                raise Unreadable("it cannot be unpacked") from error
-        position -= len(decompressor.unused_data)
-    _expect_nothing(data, position)
-
-
-def _unpack(data: bytes, mark: bytes, make: Callable[[], _Decompressor]) -> Iterator[bytes]:
-    """What the streams of bzip2 or xz hold; an empty piece stands before each of them."""
-    position = 0
-    while data.startswith(mark, position):
-        yield b""
-        decompressor = make()
-        while not decompressor.eof:
-            piece = data[position : position + _INPUT] if decompressor.needs_input else b""
-            position += len(piece)
-            if not piece and decompressor.needs_input:
-                raise Unreadable("it ends too early")
-            try:
-                yield decompressor.decompress(piece, _OUTPUT)
-            except (OSError, ValueError, lzma.LZMAError, MemoryError) as error:
-                raise Unreadable("it cannot be unpacked") from error
-        position -= len(decompressor.unused_data)
-    _expect_nothing(data, position)
-
-
-def _unpack_zstandard(data: bytes) -> Iterator[bytes]:
-    """What the frames of a Zstandard file hold; an empty piece stands before each of them."""
-    position = 0
-    while data.startswith(b"\x28\xb5\x2f\xfd", position):
-        yield b""
-        decompressor = zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW).decompressobj()
-        while not decompressor.eof:
-            piece = data[position : position + _ZSTANDARD_INPUT]
-            position += len(piece)
-            if not piece:
-                raise Unreadable("it ends too early")
-            try:
-                yield decompressor.decompress(piece)
-            except (zstandard.ZstdError, MemoryError) as error:
-                raise Unreadable("it cannot be unpacked") from error
-        position -= len(decompressor.unused_data)
-    _expect_nothing(data, position)
-
-
-def _expect_nothing(data: bytes, position: int) -> None:
-    """Behind what has been unpacked there may be padding, but nothing that another program might unpack."""
-    if data[position:].strip(b"\0"):
-        raise Unreadable("it goes on after its end")
-
-
 _READERS: Final[dict[str, _Reader]] = {
     "application/zip": lambda data, _budget, _contents: zip_entries(data),
     "application/vnd.rar": lambda data, _budget, _contents: rar_entries(data),
@@ -311,13 +224,9 @@ _READERS: Final[dict[str, _Reader]] = {
     "application/x-tar": lambda data, _budget, _contents: tar_entries(_Source(iter([data]))),
     "application/vnd.ms-tnef": _in_tnef,
     "application/ms-tnef": _in_tnef,  # what headers call it
-    "application/gzip": _compressed(_unpack_gzip),
-    "application/zstd": _compressed(_unpack_zstandard),
+    "application/gzip": _compressed(unpack_gzip),
+    "application/zstd": _compressed(unpack_zstandard),
     # The others are slower than zlib, by so much that each octet counts as several.
-    "application/x-bzip2": _compressed(lambda data: _unpack(data, b"BZh", bz2.BZ2Decompressor), slowness=4),
-    "application/x-xz": _compressed(lambda data: _unpack(data, b"\xfd7zXZ\0", _xz_decompressor), slowness=2),
+    "application/x-bzip2": _compressed(unpack_bzip2, slowness=4),
+    "application/x-xz": _compressed(unpack_xz, slowness=2),
 }
-
-
-def _xz_decompressor() -> lzma.LZMADecompressor:
-    return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_MEMORY)
