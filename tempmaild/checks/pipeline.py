@@ -126,7 +126,7 @@ class Pipeline:
 
     def _begin(self, name: str, examination: _Examination) -> None:
         """Begin a check, if it is wanted, for as long as it may take."""
-        if not rule_of(examination.examined.mail.checking, name).enabled:
+        if not _rule_of(examination.examined.mail.checking, name).enabled:
             return
         check, seconds = self._checks[name]
         try:
@@ -179,7 +179,7 @@ class Pipeline:
 def decide(mail: Mail, reports: Mapping[str, Report], host: str) -> Verdict:
     """Put together what the checks say of a message, by the rules of its recipients' domain."""
     steps = [
-        _step(name, report, rule_of(mail.checking, name))
+        _step(name, report, _rule_of(mail.checking, name))
         for name, report in reports.items()
         if report.state != "fine" or report.keywords  # which nothing follows from otherwise
     ]
@@ -211,7 +211,7 @@ def not_made(name: str) -> Report:
 
 def failed(mail: Mail, names: Sequence[str], host: str) -> Verdict:
     """Decide about a message for which none of these checks could be made."""
-    reports = {name: not_made(name) for name in names if rule_of(mail.checking, name).enabled}
+    reports = {name: not_made(name) for name in names if _rule_of(mail.checking, name).enabled}
     return decide(mail, reports, host)
 
 
@@ -226,7 +226,7 @@ def configured(settings: Settings) -> list[str]:
     return [name for name in Checking.__struct_fields__ if needed.get(name, True)]
 
 
-def rule_of(checking: Checking, name: str) -> Rule:
+def _rule_of(checking: Checking, name: str) -> Rule:
     """Give the rule of a check."""
     rule: Rule = getattr(checking, name)
     return rule

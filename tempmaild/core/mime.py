@@ -14,6 +14,7 @@ from msgspec import Struct
 from tempmaild.core.envelope import Envelope, make_envelope
 from tempmaild.core.headers import first_values, text_of, texts
 from tempmaild.core.parameters import (
+    MediaType,
     Parameters,
     parameter_octets,
     parse_disposition,
@@ -135,7 +136,6 @@ class _Delimiter(NamedTuple):
     end: int  # after its own line end
 
 
-MediaType = tuple[bytes, bytes, Parameters]
 _PLAIN_TEXT: MediaType = (b"text", b"plain", ())  # RFC 2045 §5.2
 _EMBEDDED_MESSAGE: MediaType = (b"message", b"rfc822", ())  # RFC 2046 §5.1.5
 _MESSAGE_SUBTYPES = frozenset({b"rfc822", b"global"})  # RFC 2046 §5.2.1, RFC 6532 §3.7

@@ -8,6 +8,8 @@ from tempmaild.core.remembering import remembering
 
 Parameters = tuple[tuple[bytes, bytes], ...]
 """Names in lower case with their values, in the order sent; RFC 2231 segments (`name*0*`) are left for the client."""
+MediaType = tuple[bytes, bytes, Parameters]
+"""Type and subtype in lower case, and the parameters."""
 
 _remembering = remembering(longest=128, most=1024)  # most parts of mail say one of a few dozen things
 
@@ -23,8 +25,8 @@ _PARAMETER = re.compile(
 
 
 @_remembering
-def parse_media_type(value: bytes) -> tuple[bytes, bytes, Parameters] | None:
-    """Type and subtype in lower case and the parameters of a Content-Type value; None if it is malformed."""
+def parse_media_type(value: bytes) -> MediaType | None:
+    """What a Content-Type value says; None if it is malformed."""
     value = without_comments(unfold(value)).lstrip()
     match = _MEDIA_TYPE.match(value)
     if match is None:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from tempmaild.setup.answers import Answers
 
-LMTP_SOCKET = "/run/tempmaild/lmtp.sock"
+_LMTP_SOCKET = "/run/tempmaild/lmtp.sock"
 _INTRODUCTION = """\
 # Settings of tempmaild, written by `tempmaild setup`: what differs from the defaults.
 # Every option, with its help and default: {sample}
@@ -43,7 +43,7 @@ def _sections(answers: Answers) -> Iterator[tuple[str, list[Line]]]:
         why = "The service gets a copy of it from systemd; tempmaild.service.d/setup.conf names it, too."
         yield "tls", [("certificate", answers.certificate, why), ("key", answers.key, "Its private key.")]
     why = "Opened by systemd (tempmaild-lmtp.socket), as are all others; these lines tell clients and checks of them."
-    yield "lmtp", [("listen", [f"unix:{LMTP_SOCKET}"], why)]
+    yield "lmtp", [("listen", [f"unix:{_LMTP_SOCKET}"], why)]
     if answers.certificate:
         yield "imap", [("listen_tls", ["[::]:993"], "tempmaild-imaps.socket")]
         yield "pop3", [("listen_tls", ["[::]:995"], "tempmaild-pop3s.socket")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 if TYPE_CHECKING:
     from tempmaild.core import health
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 Severity = Literal["fine", "note", "warning", "error"]
 """error: mail is lost, refused or not read, or will be within days. warning: somebody should look. note: to be known.
 fine: this was looked at, and is as it has to be."""
-SEVERITIES: tuple[Severity, ...] = ("fine", "note", "warning", "error")
+_SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 _OF_STATES: dict[health.State, Severity] = {
     "fine": "fine",
     "unknown": "note",
@@ -42,4 +42,4 @@ def of_health(found: health.Finding) -> Finding:
 
 def gravest(findings: list[Finding]) -> Severity:
     """Give the worst that was found."""
-    return max((finding.severity for finding in findings), key=SEVERITIES.index, default="fine")
+    return max((finding.severity for finding in findings), key=_SEVERITIES.index, default="fine")

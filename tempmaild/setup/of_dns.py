@@ -19,21 +19,21 @@ if TYPE_CHECKING:
     from tempmaild.settings import Settings
 
 _CACHE_BYTES = 2**20
-MOST_DOMAINS = 100
+_MOST_DOMAINS = 100
 """Each takes seconds where DNS is slow; who has more sees the rest in the console."""
 
 
 def examine(settings: Settings, domains: Sequence[str]) -> Iterator[Finding]:
     """Ask about this host and its domains."""
     yield from asyncio.run(_reverse(settings))
-    for domain in domains[:MOST_DOMAINS]:
+    for domain in domains[:_MOST_DOMAINS]:
         wanted = [record for record in records(domain, settings) if record.need != "may"]
         wrong = [result for result in check(wanted, settings.host.name, settings.dns) if result.state != "fine"]
         yield from map(_told, wrong)
         if not wrong:
             yield Finding("fine", domain, "its records are in DNS")
-    if len(domains) > MOST_DOMAINS:
-        left = counted(len(domains) - MOST_DOMAINS, "further domain was", "further domains were")
+    if len(domains) > _MOST_DOMAINS:
+        left = counted(len(domains) - _MOST_DOMAINS, "further domain was", "further domains were")
         yield Finding("note", "DNS", f"{left} not looked at")
 
 
