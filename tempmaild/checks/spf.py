@@ -21,8 +21,9 @@ import spf
 from tempmaild.checks.dns import LookupFailed, NoSuchName
 from tempmaild.checks.kept import MOST_KEPT, Asking, Kept
 from tempmaild.checks.waiting import run_waiting, shortly_before, wait_for, within
+from tempmaild.core.dns_message import LONGEST_NAME
 from tempmaild.core.received_spf import printable, received_spf
-from tempmaild.core.spf_record import LONGEST_NAME, Malformed, expand_explanation, expand_name, mechanism, tidy
+from tempmaild.core.spf_record import Malformed, expand_explanation, expand_name, mechanism, tidy
 from tempmaild.core.verdict import Finding, Refusal, Report
 
 if TYPE_CHECKING:

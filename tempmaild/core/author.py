@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tempmaild.core.address import normalise_domain
 from tempmaild.core.content import decode_words
+from tempmaild.core.dns_message import LONGEST_NAME
 from tempmaild.core.envelope import parse_addresses
 from tempmaild.core.headers import QUOTED_STRING, fields, without_comments
 from tempmaild.core.remembering import remembering
@@ -33,7 +34,6 @@ _SPECIALS: Final = bytes.maketrans(b'()<>[]:;@\\,"', b"_" * 12)
 """What must not be in an encoded word of a name (RFC 2047 §5), and what is there instead: a blank."""
 _LABEL = "[a-z0-9_-]{1,63}"
 _DNS_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
-_LONGEST_NAME: Final = 253
 
 
 class Author(NamedTuple):
@@ -117,4 +117,4 @@ def dns_name(text: str) -> str | None:
     except InvalidAddress:
         # Names with "_" name no hosts, but can be in DNS, and are below somebody's policy like all others.
         name = text.lower().removesuffix(".")
-        return name if len(name) <= _LONGEST_NAME and _DNS_NAME.fullmatch(name) else None
+        return name if len(name) <= LONGEST_NAME and _DNS_NAME.fullmatch(name) else None

@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from ipaddress import IPv4Address, IPv6Address
 
+from tempmaild.core.dns_message import LONGEST_NAME
+
 _LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"(?:{_LABEL}\.)+(?![0-9]+\.?\Z){_LABEL}\.?", re.IGNORECASE)
-_LONGEST = 253
-"""Characters of a name in DNS without the dot at its end."""
 
 
 def looks_like_host(name: str) -> bool:
     """Tell whether a name can be that of a host: of letters, digits and hyphens, below another name, no address."""
-    return len(name.removesuffix(".")) <= _LONGEST and bool(_HOST.fullmatch(name))
+    return len(name.removesuffix(".")) <= LONGEST_NAME and bool(_HOST.fullmatch(name))
 
 
 def literal_address(text: str) -> IPv4Address | IPv6Address | None:

@@ -23,6 +23,8 @@ KINDS = {"A": 1, "NS": 2, "CNAME": 5, "PTR": 12, "MX": 15, "TXT": 16, "AAAA": 28
 """The types that can be asked for, with their numbers."""
 LARGEST_DATAGRAM = 1232
 """Octets that a server may send over UDP: they fit every network without fragments (RFC 6891 §6.2.5)."""
+LONGEST_NAME = 253
+"""Characters of a name without the dot at its end: in a message it has two octets more (RFC 1035 §2.3.4)."""
 LONGEST_CHAIN = 16
 """CNAMEs that are followed; real chains have up to five or so."""
 MOST_RECORDS = 1000
@@ -76,8 +78,8 @@ class Reply(Struct, frozen=True):
 
 
 def write_question(name: str, kind: str) -> bytes | None:
-    """Write the question for a name, without the dot at its end; None if no such name can exist (RFC 1035 §2.3.4)."""
-    if len(name) > 253 or not name.isascii():
+    """Write the question for a name, without the dot at its end; None if no such name can exist."""
+    if len(name) > LONGEST_NAME or not name.isascii():
         return None
     labels = name.encode().split(b".")
     if not all(0 < len(label) < 64 for label in labels):

@@ -11,13 +11,13 @@ from ipaddress import IPv6Address
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 from urllib.parse import quote
 
+from tempmaild.core.dns_message import LONGEST_NAME
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 LONGEST_RECORD: Final = 4096
 """Characters. RFC 7208 §3.4 wants a record to fit into 512 octets, and few that are in use have more than 2,000."""
-LONGEST_NAME: Final = 253
-"""Characters of a domain name without the dot at its end (RFC 7208 §7.3)."""
 _KEPT_RECORDS: Final = 512
 _KEPT_TERMS: Final = 2048
 """What has been read and is kept, for the same records come again and again; at their longest these take 20 MiB."""

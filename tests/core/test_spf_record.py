@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tempmaild.core.dns_message import LONGEST_NAME
 from tempmaild.core.spf_record import (
-    LONGEST_NAME,
     LONGEST_RECORD,
     Malformed,
     Mechanism,
