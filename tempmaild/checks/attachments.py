@@ -128,7 +128,7 @@ class _Walk:
 
     async def through(self, content: bytes, root: Part, owner: Part | None = None, nesting: int = 0) -> None:
         """Look at a part and all within it; `owner` is the part of the whole message that they are removed with."""
-        if _is_too_complex(content, root):
+        if _shows_too_little(content, root):
             self._outcome.add_problem(owner or root, "the message has too many parts, or too long a header")
         for part in every_part(root):
             await self._look_at(content, part, owner or part)
@@ -218,8 +218,11 @@ def _decoded_composite(content: bytes, part: Part) -> tuple[bytes, Part]:
     return inner, parse(inner)[0]
 
 
-def _is_too_complex(content: bytes, root: Part) -> bool:
-    """Whether the message has parts or an encoding that the tree does not show, as there is too much of it."""
+def _shows_too_little(content: bytes, root: Part) -> bool:
+    """Whether the header tells of parts or an encoding, and the tree shows none.
+
+    There is too much of it for `parse`, or the boundary stands where it does not look and others do.
+    """
     if root.children:
         return False
     header = content[: root.body].lower()

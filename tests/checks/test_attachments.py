@@ -182,6 +182,10 @@ ENCRYPTED = zipped(a_txt=b"x").replace(b"PK\x03\x04\x14\0\0", b"PK\x03\x04\x14\0
             message(b"X: " + b"x" * MAX_FIELD_SIZE, b"Content-Transfer-Encoding: base64", b"", b"TVqQ"),
             "the message has too many parts, or too long a header",
         ),
+        (
+            message(b"Content-Type: multipart/mixed", b"Content-Type: multipart/mixed; boundary=b", b"", b"--b"),
+            "the message has too many parts, or too long a header",
+        ),
     ],
 )
 def test_what_cannot_be_looked_into(content: bytes, reason: str) -> None:
