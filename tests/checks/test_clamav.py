@@ -783,7 +783,7 @@ def test_an_outcome_of_any_reply(reply: str) -> None:
 
 
 @given(st.lists(st.sampled_from(list(SAID)) | st.binary(max_size=40), max_size=4), st.integers(1, 7))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_connection_takes_anything(said: list[bytes], cut: int) -> None:
     """Whatever is said, in whatever pieces: the message is clean only if clamd has said so, of this message."""
     octets = b"".join(said)

@@ -344,7 +344,7 @@ PIECES = st.sampled_from(
 HEADERS = st.lists(PIECES | st.binary(max_size=4), max_size=20).map(b"".join)
 
 
-@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(HEADERS, min_size=1, max_size=8))
 def test_garbage_in_from_never_passes(names: DnsServer, headers: list[bytes]) -> None:
     messages = [examined(b"From: " + header + b"\r\n") for header in headers]
@@ -360,7 +360,7 @@ RESULTS = st.sampled_from(["pass", "fail", "temperror", "permerror", "none", ""]
 DOMAINS = st.sampled_from(["example.net", "com", "", ".", "a..b", "\0", "é.net", "x" * 300]) | st.text(max_size=5)
 
 
-@settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(RESULTS, DOMAINS), max_size=20), RESULTS, DOMAINS, DOMAINS)
 def test_whatever_others_say_nothing_else_passes(
     names: DnsServer, signed: list[tuple[str, str]], result: str, domain: str, helo: str

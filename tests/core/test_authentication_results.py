@@ -205,7 +205,7 @@ def readable_findings(draw: st.DrawFn) -> Finding:
     return Finding(draw(KEYWORD), draw(KEYWORD), (*properties, ("body.last", last)), " ".join(draw(ASCII).split()))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(readable_findings(), min_size=1, max_size=3))
 def test_others_read_what_was_written(findings: list[Finding]) -> None:
     wanted = [(each.method, each.result, each.reason, dict(each.properties)) for each in findings]

@@ -141,7 +141,7 @@ FRAGMENTS = [
 
 
 @given(st.lists(st.sampled_from(FRAGMENTS) | st.binary(max_size=8), max_size=60).map(b"".join))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_anything_is_taken_apart_within_bounds(raw: bytes) -> None:
     root = parse(raw)[0]
     everything = list(all_pieces(raw, root))

@@ -38,7 +38,7 @@ def _damaged(target: Target) -> st.SearchStrategy[bytes]:
 def test_damaged_input(name: str) -> None:
     target = TARGETS[name]
 
-    @settings(max_examples=15, deadline=None)
+    @settings(max_examples=15)
     @given(_damaged(target))
     def check(data: bytes) -> None:
         check_in_time(target, data)

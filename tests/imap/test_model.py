@@ -533,7 +533,6 @@ def test_a_mailbox_is_what_its_model_is(shared: House) -> None:
         settings=settings(
             max_examples=100,
             stateful_step_count=40,
-            deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
         ),
     )

@@ -447,7 +447,7 @@ def _said(dialog: Dialog, data: bytes, cuts: list[int]) -> bytes:
     return re.sub(rb"MODSEQ [0-9]+", b"MODSEQ n", said)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lines=st.lists(GARBAGE, max_size=12), cuts=st.lists(st.integers(0, 9), max_size=40), late=st.booleans())
 def test_cutting_changes_nothing(shared: House, lines: list[bytes], cuts: list[int], late: bool) -> None:
     reset = b"z SELECT INBOX\r\nz STORE 1:* FLAGS (\\Seen)\r\n"
@@ -459,7 +459,7 @@ def test_cutting_changes_nothing(shared: House, lines: list[bytes], cuts: list[i
     assert whole.startswith(GREETING)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.binary(max_size=2000).filter(lambda data: b"{" not in data))
 def test_garbage_is_refused_line_by_line(shared: House, data: bytes) -> None:
     dialog = shared.connect()
@@ -474,7 +474,7 @@ TOKENS = st.sampled_from([*WORDS, b" ", b'"', b"\xff", b"\\", b"{3+}\r\nabc", b"
 NAMES = st.sampled_from(b"FETCH,UID FETCH,STORE 1,SEARCH,UID SEARCH,LIST,STATUS,APPEND,COPY,ID".split(b","))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(name=NAMES, tokens=st.lists(TOKENS, max_size=15))
 def test_no_argument_is_our_fault(shared: House, name: bytes, tokens: list[bytes]) -> None:
     dialog = shared.select(command="EXAMINE")

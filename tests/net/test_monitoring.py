@@ -238,7 +238,7 @@ def test_what_makes_no_sense_ends_the_connection_or_is_refused(server: Server, d
     assert "defect" not in server.lines.getvalue()
 
 
-@hypothesis(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@hypothesis(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(
         st.sampled_from(

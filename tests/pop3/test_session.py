@@ -366,7 +366,7 @@ def _said(dialog: Dialog, data: bytes, cuts: list[int]) -> bytes:
     return said
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lines=st.lists(GARBAGE, max_size=12), cuts=st.lists(st.integers(0, 9), max_size=40), late=st.booleans())
 def test_cutting_changes_nothing(shared: House, lines: list[bytes], cuts: list[int], late: bool) -> None:
     data = b"".join([*lines, credentials(shared)] if late else [credentials(shared), *lines])
@@ -375,7 +375,7 @@ def test_cutting_changes_nothing(shared: House, lines: list[bytes], cuts: list[i
     assert whole.startswith(GREETING)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.binary(max_size=2000))
 def test_garbage_is_refused_line_by_line(shared: House, data: bytes) -> None:
     dialog = shared.connect()
@@ -385,7 +385,7 @@ def test_garbage_is_refused_line_by_line(shared: House, data: bytes) -> None:
     dialog.hang_up()
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 @given(messages=st.lists(st.lists(st.sampled_from([b".", b"..", b".a", b"", b"a", b"\r\n"]), max_size=6), max_size=3))
 def test_sizes_are_what_is_sent(shared: House, messages: list[list[bytes]]) -> None:
     shared.deliver(*[b"\r\n".join(lines) for lines in messages])

@@ -243,7 +243,7 @@ class TestTwins:
         names=st.lists(st.text(st.sampled_from(_LETTERS), min_size=1, max_size=3), min_size=2, max_size=8),
         forms=st.sampled_from(["NFC", "NFD", "NFKC", "NFKD"]),
     )
-    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
     def test_never_exist_and_every_way_of_writing_reaches_the_one(
         self, shared: TestAppliance, names: list[str], forms: Literal["NFC", "NFD", "NFKC", "NFKD"]
     ) -> None:

@@ -449,7 +449,5 @@ def house(database_url: str, tmp_path: Path) -> Iterator[TestAppliance]:
 def test_no_handle_outlives_its_owner(house: TestAppliance) -> None:
     run_state_machine_as_test(
         lambda: Machine(house),  # type: ignore[arg-type] # any maker of machines will do
-        settings=settings(
-            max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
-        ),
+        settings=settings(max_examples=60, stateful_step_count=40, suppress_health_check=list(HealthCheck)),
     )

@@ -65,7 +65,7 @@ HITS = st.lists(
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(hits=HITS)
 def test_counts_as_the_library_does(strategy: str, hits: list[tuple[float, str, int]]) -> None:
     clock = Clock()

@@ -106,7 +106,7 @@ def test_stuffing_is_undone_and_nothing_else_changes(house: House, sent: bytes, 
     lines=st.lists(st.sampled_from([b"", b".", b"..", b"a", b".a", b"a.", b"\xff"]), max_size=12),
     cut=st.integers(0, 9),
 )
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 def test_what_is_stuffed_arrives(shared: House, lines: list[bytes], cut: int) -> None:
     stuffed = b"".join((b"." if line.startswith(b".") else b"") + line + b"\r\n" for line in lines)
     dialog = shared.connect_to_data()
@@ -446,7 +446,7 @@ def _said(dialog: Dialog, data: bytes, cuts: list[int]) -> bytes:
     return said
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     lines=st.lists(GARBAGE, max_size=15),
     cuts=st.lists(st.integers(0, 9), max_size=60),
@@ -466,7 +466,7 @@ def test_cutting_changes_nothing(
     assert shared.memory.used == 0
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.binary(max_size=2000))
 def test_garbage_is_refused_line_by_line(shared: House, data: bytes) -> None:
     dialog = shared.connect(PATIENT)
@@ -476,7 +476,7 @@ def test_garbage_is_refused_line_by_line(shared: House, data: bytes) -> None:
     dialog.hang_up()
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.binary(max_size=2000))
 def test_any_octets_are_a_message(shared: House, data: bytes) -> None:
     dialog = shared.connect_to_data()

@@ -214,7 +214,6 @@ def test_random_changes(store: Store) -> None:
         settings=settings(
             max_examples=30,
             stateful_step_count=40,
-            deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
     )
