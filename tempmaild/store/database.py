@@ -260,7 +260,11 @@ class SqliteHandle(Handle):
     def forget(self, schemas: Collection[str] = SCHEMAS) -> set[str]:
         """Take what is in the logs over into the files, where deleted content is overwritten, and empty the logs."""
         # A reader that is just at work is asked again later, not waited for.
-        return {schema for schema in schemas if self._checkpoint(schema, "TRUNCATE", 0)[0]}
+        left = {schema for schema in schemas if self._checkpoint(schema, "TRUNCATE", 0)[0]}
+        for file in (self._files[schema] for schema in schemas if schema not in left):
+            # SQLite flushes the file, but not the log that it has emptied: a loss of power would bring that back.
+            os.fsync(_descriptor(file.with_name(f"{file.name}-wal")))
+        return left
 
     def _pages(self, schema: str) -> int:
         """Give the length of a log."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -43,6 +44,21 @@ def test_forgetting_leaves_nothing(sqlite_store: Store) -> None:
     assert not store.handle.forget()
     assert not files_with(store, _CANARY)
     assert not store.path.with_name("tempmaild.db-wal").stat().st_size
+
+
+def test_logs_stay_empty_when_the_power_is_lost(sqlite_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    flushed: list[tuple[int, int]] = []
+    fsync = os.fsync
+
+    def noted(descriptor: int) -> None:
+        fsync(descriptor)
+        file = os.fstat(descriptor)
+        flushed.append((file.st_ino, file.st_size))
+
+    monkeypatch.setattr(os, "fsync", noted)
+    assert not sqlite_store.handle.forget()
+    logs = [sqlite_store.path.with_name(name) for name in ("tempmaild.db-wal", "keys.db-wal")]
+    assert {(log.stat().st_ino, 0) for log in logs} <= set(flushed)
 
 
 def test_forgetting_says_when_a_reader_was_in_the_way(sqlite_store: Store) -> None:
