@@ -30,6 +30,7 @@ from tempmaild.offering import READING, bounds, prepare, services, settle
 from tempmaild.settings import SettingsError, load, reloaded
 from tempmaild.shared import Shared
 from tempmaild.store.disk import lock_state
+from tempmaild.store.restore import remove_unfinished
 from tempmaild.store.writer import Configuration
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class Daemon:
         self._bounds = bounds(settings, self._shared)
         self._listeners = Listeners(reactor, self._log)
         self._state_lock = lock_state(settings.host.state)
+        remove_unfinished(settings.sqlite_path)
         checks_log = log.get_log("checks")
         self._checks = CheckingProcesses(reactor, settings, checks_log) if settings.checks.enabled else None
         self._appliance = open_appliance(settings, self._make_access, examiner=self._checks, shared=self._shared)

@@ -15,12 +15,17 @@ if TYPE_CHECKING:
 
 def sync(path: Path) -> None:
     """Have a file on the disk, and its name."""
-    for part in (path, path.absolute().parent):
-        descriptor = os.open(part, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    flush(path)
+    flush(path.absolute().parent)
+
+
+def flush(path: Path) -> None:
+    """Have on the disk what is in a file; of a folder, which names it has."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def lock_state(state: Path) -> TextIO:

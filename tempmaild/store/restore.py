@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tempmaild.errors import InvalidValue, StoreFailed
 from tempmaild.store.backup import RESTORED, FinishRestore
 from tempmaild.store.database import keys_beside
-from tempmaild.store.disk import sync
+from tempmaild.store.disk import flush, sync
 from tempmaild.store.mailboxes import EndLifetime
 from tempmaild.store.opening import open_database
 from tempmaild.store.writer import commit
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _STAGE = "restoring"
 _BEFORE = "before-restore"
 """Such a file is removed by the sweep after a day, as those that migrations leave."""
-_LOGS = ("-wal", "-shm")
+_LOGS = ("-journal", "-wal", "-shm")
 _PART = 1000
 """Mailboxes that are ended in one transaction."""
 
@@ -62,7 +62,7 @@ def restore(backup: Path, keys: Path | None, target: Path, vault: Vault, now: in
     stage = target.parent / _STAGE
     try:
         _must_be_idle(target)
-        shutil.rmtree(stage, ignore_errors=True)
+        remove_unfinished(target)
         stage.mkdir(mode=0o700)
         staged = stage / target.name
         _copy(backup, staged, "counter")
@@ -76,8 +76,13 @@ def restore(backup: Path, keys: Path | None, target: Path, vault: Vault, now: in
     except (OSError, sqlite3.Error) as error:
         raise StoreFailed(f"cannot restore: {error}") from error
     finally:
-        shutil.rmtree(stage, ignore_errors=True)
+        remove_unfinished(target)
     return Restored(None if gone is None else len(gone), kept)
+
+
+def remove_unfinished(target: Path) -> None:
+    """Remove the copies of a restore that came to no end, keys among them; nobody may be restoring."""
+    shutil.rmtree(target.parent / _STAGE, ignore_errors=True)
 
 
 def _must_be_idle(target: Path) -> None:
@@ -111,6 +116,8 @@ def _copy(source: Path, target: Path, table: str) -> None:
         target.touch(mode=0o600)
         with source.open("rb") as original, target.open("wb") as copy:
             shutil.copyfileobj(original, copy, 2**20)
+        # What SQLite changes in it, it flushes; here that may be nothing.
+        flush(target)
     except FileNotFoundError:
         raise InvalidValue("backup", f"{source}: no such file") from None
     try:
@@ -163,17 +170,23 @@ def _make_fit(staged: Path, vault: Vault, now: int, gone: list[int]) -> None:
 def _replace(staged: Path, target: Path, *, with_keys: bool) -> Path | None:
     """Put the new files in the place of the old ones; the file that the old database has become.
 
-    The keys of today stay where they are: of a copy that is moved away, something might be left on the disk.
+    There is a database at any moment: a daemon that found none would begin anew. The keys of today stay where they
+    are: of a copy that is moved away, something might be left on the disk.
     """
     kept = target.with_suffix(f".{_BEFORE}.db") if target.exists() else None
     if kept:
-        target.replace(kept)
+        kept.unlink(missing_ok=True)
+        kept.hardlink_to(target)
         # The sweep goes by it.
         os.utime(kept)
-    for suffix in _LOGS:
-        target.with_name(target.name + suffix).unlink(missing_ok=True)
+    for path in (target, keys_beside(target)) if with_keys else (target,):
+        for suffix in _LOGS:
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+    # A log that a loss of power brought back would be taken over into the new file.
+    flush(target.parent)
     if with_keys:
         keys_beside(staged).replace(keys_beside(target))
+        flush(target.parent)
     staged.replace(target)
     sync(target)
     return kept

@@ -19,3 +19,13 @@ def test_a_daemon_makes_its_own_database(tmp_path: Path) -> None:
         daemon.start()
         assert daemon.command("domain", "add", "new.test") == "new.test added (claimed, sealed)\n"
         assert daemon.create("anna@new.test").address == "anna@new.test"
+
+
+def test_a_daemon_removes_what_a_restore_left_that_came_to_no_end(tmp_path: Path) -> None:
+    with closing(start_daemon(tmp_path)) as daemon:
+        daemon.stop()
+        staged = daemon.state / "restoring"
+        staged.mkdir()
+        (staged / "keys.db").write_bytes(b"keys")
+        daemon.start()
+        assert not staged.exists()

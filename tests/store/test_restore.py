@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
-from contextlib import closing
-from typing import TYPE_CHECKING
+from contextlib import closing, suppress
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from tempmaild.settings import Settings
 from tempmaild.store.audit import AuditLog
 from tempmaild.store.backup import back_up, file_in, remove_old
 from tempmaild.store.disk import lock_state
-from tempmaild.store.restore import restore
+from tempmaild.store.restore import remove_unfinished, restore
 from tempmaild.store.vault import open_vault
 from tests.support import NOW, TestAppliance, make_appliance, run
 
@@ -117,6 +118,62 @@ def test_lost_keys_come_from_their_copy_but_not_those_of_what_was_destroyed(hous
     with pytest.raises(WrongCredentials):
         house.login("joe@box.test", joe.secret)
     assert house.open.appliance.handle.row("SELECT count(*) FROM keys.wrapped_key") == (1,)
+
+
+def test_a_log_of_lost_keys_is_not_taken_over_into_their_copy(house: House) -> None:
+    joe = house.open.create("joe@box.test")
+    house.back_up(with_keys=True)
+    house.open.create("ann@box.test")
+    log = (house.state / "keys.db-wal").read_bytes()
+    house.open.close()
+    (house.state / "keys.db").unlink()
+    (house.state / "keys.db-wal").write_bytes(log)
+    house.restore(with_keys=True)
+    house.login("joe@box.test", joe.secret)
+    assert house.open.appliance.handle.row("SELECT count(*) FROM keys.wrapped_key") == (1,)
+
+
+@pytest.mark.parametrize("with_keys", [False, True])
+def test_there_is_a_database_whenever_the_power_fails(
+    house: House, monkeypatch: pytest.MonkeyPatch, *, with_keys: bool
+) -> None:
+    joe = house.open.create("joe@box.test")
+    house.back_up(with_keys=True)
+    house.open.close()
+    vault = open_vault("mx.box.test", house.settings.signing_key_path)
+    for count in range(100):
+        if with_keys:
+            (house.state / "keys.db").unlink()
+        with monkeypatch.context() as patched:
+            _fail_after(count, patched)
+            with suppress(StoreFailed):
+                restore(house.backup, house.keys if with_keys else None, house.settings.sqlite_path, vault, NOW)
+                break
+        remove_unfinished(house.settings.sqlite_path)
+        appliance = open_appliance(house.settings, clock=house.open.clock)
+        with closing(appliance.handle):
+            run(appliance.mailboxes.find("joe@box.test"))
+    assert 3 < count < 99
+    house.open = make_again(house)
+    house.login("joe@box.test", joe.secret)
+
+
+def _fail_after(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have no change of a folder come about after so many."""
+    done = 0
+
+    def failing(real: Any) -> Any:
+        def change(*args: Any, **kwargs: Any) -> Any:
+            nonlocal done
+            done += 1
+            if done > count:
+                raise OSError("no power")
+            return real(*args, **kwargs)
+
+        return change
+
+    for name in ("link", "rename", "replace", "unlink", "rmdir", "mkdir"):
+        monkeypatch.setattr(os, name, failing(getattr(os, name)))
 
 
 def test_a_database_that_was_begun_anew_says_nothing_of_what_was_destroyed(house: House) -> None:
