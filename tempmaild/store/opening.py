@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from playhouse.migrations import Runner
 
 from tempmaild.errors import StoreFailed
-from tempmaild.store.database import Handle, PostgresHandle, SqliteHandle
+from tempmaild.store.database import Handle, PostgresHandle, SqliteHandle, keys_beside
+from tempmaild.store.disk import sync
 from tempmaild.store.models import WrappedKey
 
 if TYPE_CHECKING:
@@ -77,9 +78,27 @@ def _migrate(handle: Handle, sqlite_path: Path, migrations: Path) -> None:
     if not pending:
         return
     runner = Runner(handle.database, str(migrations))
-    if handle.sqlite and runner.applied():
-        _back_up(handle, sqlite_path, sqlite_path.with_suffix(f".before-{pending[0]}.db"))
+    if runner.applied():
+        if handle.sqlite:
+            _back_up(handle, sqlite_path, sqlite_path.with_suffix(f".before-{pending[0]}.db"))
+    elif handle.sqlite:
+        _must_be_without_keys(handle, sqlite_path)
     runner.up()
+
+
+def _must_be_without_keys(handle: Handle, sqlite_path: Path) -> None:
+    """See that a database which begins anew has not only been lost: the sweep would take all keys for lost ones.
+
+    Raises:
+        StoreFailed: there are keys.
+    """
+    table = handle.row("SELECT 1 FROM keys.sqlite_master WHERE name = 'wrapped_key'")
+    if table and handle.row("SELECT 1 FROM keys.wrapped_key LIMIT 1"):
+        keys = keys_beside(sqlite_path)
+        raise StoreFailed(
+            f"{sqlite_path} is missing or empty, but {keys} has keys of mailboxes: go back to a backup with"
+            " `tempmaild restore`, or move the keys away to begin anew"
+        )
 
 
 def _add_keys(handle: Handle) -> None:
@@ -124,3 +143,4 @@ def _back_up(handle: Handle, source: Path, target: Path) -> None:
     target.unlink(missing_ok=True)
     handle.run("VACUUM INTO ?", str(target))
     shutil.copymode(source, target)
+    sync(target)

@@ -83,10 +83,15 @@ def test_a_newer_database_is_refused(store: Store, newer: Path) -> None:
         open_database(store.url, store.path)
 
 
-def test_a_backup_comes_before_a_migration(sqlite_store: Store, newer: Path, tmp_path: Path) -> None:
+def test_a_backup_comes_before_a_migration(
+    sqlite_store: Store, newer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sqlite_store.path.chmod(0o600)
+    flushed: list[Path] = []
+    monkeypatch.setattr(opening, "sync", flushed.append)
     open_database("", sqlite_store.path, newer).close()
     backup = tmp_path / "tempmaild.before-0099_second.db"
+    assert flushed == [backup]
     assert backup.stat().st_mode & 0o777 == 0o600
     with closing(sqlite3.connect(backup)) as copy:
         assert copy.execute("SELECT name FROM domain").fetchall() == [("box.test",)]
@@ -148,6 +153,18 @@ def test_processes_that_start_together_migrate_once(
     for thread in threads:
         thread.join()
     assert problems == []
+
+
+def test_a_database_that_was_lost_is_not_begun_anew(sqlite_store: Store) -> None:
+    store = sqlite_store
+    store.handle.run("INSERT INTO keys.wrapped_key VALUES (1, ?, ?)", store.mailbox().id, b"key")
+    store.handle.close()
+    store.path.unlink()
+    for _ in range(2):
+        with pytest.raises(StoreFailed, match=r"missing or empty, but .*keys\.db has keys of mailboxes"):
+            open_database("", store.path)
+    with closing(sqlite3.connect(store.path.with_name("keys.db"))) as keys:
+        assert keys.execute("SELECT data FROM wrapped_key").fetchall() == [(b"key",)]
 
 
 def test_what_is_no_database_is_refused(tmp_path: Path) -> None:
