@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from tempmaild.errors import InvalidValue, TempmaildError
 from tempmaild.settings import SettingsError, load
+from tempmaild.store.disk import flush
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -153,6 +154,8 @@ def _write_file(path: Path, text: str, mode: int, group: int | None) -> None:
         file.flush()
         os.fsync(descriptor)
     draft.replace(path)
+    # What is written next, above all the record, is not to be there before it.
+    flush(path.parent)
 
 
 def owner_ids(root: Path) -> tuple[int, int] | None:

@@ -16,7 +16,7 @@ from tempmaild.appliance import open_appliance
 from tempmaild.cli import main
 from tempmaild.settings import load
 from tempmaild.setup.files import shared_folder, unit_names
-from tempmaild.setup.plan import RECORD
+from tempmaild.setup.plan import RECORD, write_file
 from tempmaild.trial import make_certificate
 from tests.needs import missing, needs
 from tests.setup.test_answers import FULL, PASSWORD
@@ -127,6 +127,22 @@ def test_everything_is_there_afterwards(image: Image) -> None:
     assert "tempmaild-imaps.socket" not in enabled
     # The units start what setup was run with.
     assert f"ExecStart={sys.prefix}/bin/tempmaild " in image.text(f"{UNITS}/tempmaild.service")
+
+
+def test_a_file_has_its_name_on_the_disk_before_the_record_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: list[int] = []
+    fsync = os.fsync
+
+    def noted(descriptor: int) -> None:
+        fsync(descriptor)
+        flushed.append(os.fstat(descriptor).st_ino)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    file = tmp_path / "file"
+    write_file(file, "text", 0o640, None)
+    assert flushed == [file.stat().st_ino, tmp_path.stat().st_ino]
 
 
 def test_only_the_service_reads_what_is_its_own(image: Image) -> None:
