@@ -46,8 +46,9 @@ _NUMBER = re.compile(rb"[0-9]{1,20}").match
 _SEQUENCE_SET = re.compile(rb"[0-9*:,]+").match
 _FLAG = re.compile(rb"\\?[%b]+" % _ATOM_OCTET).match
 _DATE = re.compile(rb'("?)([0-9]{1,2})-([A-Za-z]{3})-([0-9]{4})\1').match
+# RFC 9051 §9 wants a day of one figure to have a space before it; not all clients write it.
 _DATE_TIME = re.compile(
-    rb'"([ 0-9][0-9])-([A-Za-z]{3})-([0-9]{4}) ([0-9]{2}):([0-9]{2}):([0-9]{2}) ([+-])([0-9]{2})([0-5][0-9])"'
+    rb'"([ 0-9]?[0-9])-([A-Za-z]{3})-([0-9]{4}) ([0-9]{2}):([0-9]{2}):([0-9]{2}) ([+-])([0-9]{2})([0-5][0-9])"'
 ).match
 _MONTHS = (b"JAN", b"FEB", b"MAR", b"APR", b"MAY", b"JUN", b"JUL", b"AUG", b"SEP", b"OCT", b"NOV", b"DEC")
 _FLAG_NAMES = {name.lower().encode(): name for name in SYSTEM_FLAGS}
