@@ -72,7 +72,7 @@ class FileStep(NamedTuple):
             target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
             if self.manner == "replace":
                 shutil.copy2(path, path.with_name(f"{path.name}.{self.stamp}"))
-            _write_file(
+            write_file(
                 target, self.wanted.text, _MODES[self.wanted.audience], _group(self.root, self.wanted.audience)
             )
             if self.manner != "beside":
@@ -141,7 +141,7 @@ def _manner(wanted: Wanted, root: Path, record: Mapping[str, str], *, replace: b
     return "beside"
 
 
-def _write_file(path: Path, text: str, mode: int, group: int | None) -> None:
+def write_file(path: Path, text: str, mode: int, group: int | None) -> None:
     """Write a file so that nobody ever sees half of it, or more of it than he may."""
     draft = path.with_name(f".{path.name}.setup")
     draft.unlink(missing_ok=True)
@@ -201,4 +201,4 @@ def _record(root: Path) -> dict[str, str]:
 def _note(root: Path, wanted: Wanted) -> None:
     record = _record(root) | {wanted.path: _digest(wanted.text.encode())}
     (root / RECORD).parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-    _write_file(root / RECORD, json.dumps(record, indent=1, sort_keys=True) + "\n", 0o644, None)
+    write_file(root / RECORD, json.dumps(record, indent=1, sort_keys=True) + "\n", 0o644, None)
