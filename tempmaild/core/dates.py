@@ -10,6 +10,8 @@ from tempmaild.core.timespan import DAY, HOUR, MINUTE
 
 EPOCH: Final = date(1970, 1, 1).toordinal()
 
+_FIRST_YEAR: Final = 1900
+"""RFC 5322 §3.3 knows none before; programs that have lost the century write "0102"."""
 _MONTHS: Final = (b"jan", b"feb", b"mar", b"apr", b"may", b"jun", b"jul", b"aug", b"sep", b"oct", b"nov", b"dec")
 _DATE: Final = re.compile(
     rb"(?<!\d)(\d{1,2})[\s-]{1,9}(%b)[a-z]{0,6}[\s-]{1,9}(\d{2,4})(?!\d)"
@@ -50,6 +52,8 @@ def _day(match: re.Match[bytes]) -> date | None:
     year = int(match[3])
     if len(match[3]) < 4:
         year += 2000 if year < 50 else 1900
+    if year < _FIRST_YEAR:
+        return None
     try:
         return date(year, _MONTHS.index(match[2].lower()) + 1, int(match[1]))
     except ValueError:

@@ -31,6 +31,8 @@ from tempmaild.core.dates import day_of, moment_of
         ("2 Feb 2026 noon", "2026-02-02T00:00:00"),
         ("31 Dec 2016 23:59:60 +0000", "2017-01-01T00:00:00"),
         ("Fri, 2 Feb 96 10:00:00 +0000", "1996-02-02T10:00:00"),
+        ("Sat, 2 Feb 102 10:00:00 +0000", "2002-02-02T10:00:00"),
+        ("1 Jan 1900 00:00:00 +0000", "1900-01-01T00:00:00"),
     ],
 )
 def test_moment(value: str, moment: str) -> None:
@@ -38,7 +40,9 @@ def test_moment(value: str, moment: str) -> None:
     assert moment_of(value.encode()) == expected.timestamp()
 
 
-@pytest.mark.parametrize("value", ["", "yesterday", "30 Feb 2026 10:00:00", "10:00:00"])
+@pytest.mark.parametrize(
+    "value", ["", "yesterday", "30 Feb 2026 10:00:00", "10:00:00", "2 Feb 0102 10:00:00", "31 Dec 1899"]
+)
 def test_no_moment(value: str) -> None:
     assert moment_of(value.encode()) is None
     assert day_of(value.encode()) is None
