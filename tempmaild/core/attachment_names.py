@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from tempmaild.core.mime import Part
-    from tempmaild.core.parameters import Parameters
+    from tempmaild.core.parameters import MediaType, Parameters
 
 MAX_FIELDS = 8
-"""Content-Type and Content-Disposition fields of one part that are read; there ought to be one of each."""
+"""Fields of one part that are read for names; of Content-Type and Content-Disposition there ought to be one."""
 MAX_PARAMETERS = 128
 """Parameters that make up the names of one part: RFC 2231 cuts a name of 255 octets into a few segments."""
 _CUTS = (255, 259)
@@ -49,9 +49,17 @@ _CLASS_ID = re.compile(r"\{[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\}?")
 _NAMING_FIELD = re.compile(  # what `headers.fields` gives of these two, in a fraction of the time
     rb"^content-(?:type|(disposition))[ \t]*+:(%b)" % FIELD_VALUE, re.IGNORECASE | re.MULTILINE
 )
-_BROKEN_QUOTES = re.compile(rb'name[*0-9]*+\s*+=\s*+("[^"\\]*+"\s*+(?<!\n)[^;(\s][^;]*+)')
-"""A name with something behind its closing quote, in lower case; the next field is not behind it."""
-_NO_TYPE = (b"text", b"plain", ())
+_BROKEN_QUOTES = re.compile(
+    rb'name[*0-9]*+\s*+=\s*+("[^"\\]*+"\s*+(?<!\n)[^;(\s][^;]*+)'
+    rb'|(?<![^\s;])(?:file)?name[*0-9]*+\s*+=\s*+([^\s;"]++"[^;]*+)'
+)
+"""A name with something behind or before a quoted piece, in lower case; the next field is not behind it."""
+_DESCRIBING_FIELD = re.compile(
+    rb"^(?:content-(?:description|name)|x-sun-data-name)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)",
+    re.IGNORECASE | re.MULTILINE,
+)
+_DESCRIBING = (b"\ncontent-description", b"\ncontent-name", b"\nx-sun-data-name")
+_NO_TYPE: MediaType = (b"text", b"plain", ())
 """What a part is whose type cannot be read or stands in a header that is too long, and many others are."""
 _COMPRESSED = frozenset({"gz", "gzip", "bz2", "bzip2", "xz", "z", "zst", "lz", "lz4", "lzma", "br", "001"})
 """Extensions of one compressed file, or of the first volume of it, which is unpacked under the name before it."""
@@ -69,18 +77,40 @@ def part_names(content: bytes, part: Part) -> tuple[str, ...]:
     """
     header = content[part.header : part.body]
     lines = b"\n" + header.lower()
-    if b"name" not in lines:
-        return ()
+    names = _named(header, lines, part) if b"name" in lines else ()
+    if not any(names) and any(field in lines for field in _DESCRIBING) and not _is_text_of_message(part):
+        return (*names, *_described(header))
+    return names
+
+
+def _named(header: bytes, lines: bytes, part: Part) -> tuple[str, ...]:
     types, dispositions = lines.count(b"\ncontent-type"), lines.count(b"\ncontent-disposition")
     if (
         max(types, dispositions) > 1
         or (types and (part.media_type, part.subtype, part.parameters) == _NO_TYPE)
         or (dispositions and part.disposition is None)
         or b"\0" in lines
+        or b"(" in lines
         or _BROKEN_QUOTES.search(lines)
     ):
         return tuple(dict.fromkeys(_all_names(header)))
     return tuple(dict.fromkeys(_names((*part.parameters, *(part.disposition[1] if part.disposition else ())))))
+
+
+def _is_text_of_message(part: Part) -> bool:
+    """Whether a part is shown and not saved, or is made of others."""
+    is_attachment = part.disposition is not None and part.disposition[0] == b"attachment"
+    is_shown = part.media_type == b"text" and part.subtype in {b"plain", b"html"} and not is_attachment
+    return is_shown or part.media_type in {b"multipart", b"message"}
+
+
+def _described(header: bytes) -> Iterator[str]:
+    """What serves as the name of a part without one: to Outlook its description ([MS-OXCMAIL] §2.2.3.4.1.1)."""
+    found = list(islice(_DESCRIBING_FIELD.finditer(header), MAX_FIELDS + 1))
+    if len(found) > MAX_FIELDS:
+        raise TooManyNames
+    for match in found:
+        yield from _texts(b"", unfold(match[1]))
 
 
 def extensions(name: str) -> frozenset[str]:
@@ -102,18 +132,19 @@ def _all_names(header: bytes) -> Iterator[str]:
     parameters: list[tuple[bytes, bytes]] = []
     broken: list[bytes] = []
     for is_disposition, value in (field.groups() for field in found):
-        if is_disposition:
-            parameters += (parse_disposition(value) or (b"", ()))[1]
-        else:
-            # Of a type that is none, only the parameters matter here.
-            parameters += (parse_media_type(value) or parse_media_type(b"a/b;" + value) or (b"", b"", ()))[2]
+        for readable in dict.fromkeys((value, value.translate(None, b"()"))):  # not all programs know comments
+            if is_disposition:
+                parameters += (parse_disposition(readable) or (b"", ()))[1]
+            else:
+                # Of a type that is none, only the parameters matter here.
+                parameters += (parse_media_type(readable) or parse_media_type(b"a/b;" + readable) or _NO_TYPE)[2]
         text = unfold(value)
         matches = islice(_BROKEN_QUOTES.finditer(text.lower()), MAX_PARAMETERS + 1)
-        broken += [text[match.start(1) : match.end(1)] for match in matches]
+        broken += [text[slice(*match.span(match.lastindex or 0))] for match in matches]
     if len(broken) > MAX_PARAMETERS:
         raise TooManyNames
     yield from _names(tuple(parameters))
-    # With what stands behind the closing quote, as programs read them that take all quotes away.
+    # With what stands around the quotes, as programs read them that take all quotes away.
     for name in broken:
         yield from _texts(b"", name)
 

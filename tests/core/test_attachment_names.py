@@ -219,3 +219,28 @@ def test_any_parameters(values: list[bytes]) -> None:
     raw = b"Content-Type: a/b; " + b"; name=".join(values) + b"\r\nContent-Type: " + b"; filename*0*=".join(values)
     for name in part_names(raw, parse(raw)[0]):
         extensions(name)
+
+
+@pytest.mark.parametrize("name", [b"Content-Description", b"Content-Name", b"X-Sun-Data-Name"])
+def test_what_describes_a_part_names_it_where_nothing_else_does(name: bytes) -> None:
+    described = name + b": =?utf-8?Q?a=2Eexe?="
+    attachment = b"Content-Disposition: attachment"
+    assert found(b"Content-Type: application/x", described) == {"exe"}
+    assert found(attachment, described) == {"exe"}
+    assert found(attachment + b'; filename=""', described) == {"exe"}
+    assert found(attachment + b"; filename=a.txt", described) == {"txt"}
+    assert found(described) == found(b"Content-Type: text/html", described) == set()
+    assert found(b"Content-Type: message/delivery-status", described) == set()
+    with pytest.raises(TooManyNames):
+        found(attachment, *[described] * (MAX_FIELDS + 1))
+
+
+def test_quotes_within_a_name() -> None:
+    assert disposition(b'filename=a".exe"') == {"exe"}
+    assert disposition(b'filename=a.t"xt".exe') == {"t", "exe"}
+
+
+def test_parentheses_that_are_comments_to_some() -> None:
+    assert found(b"Content-Disposition: attachment (; filename=a.exe") == {"exe"}
+    assert found(b'Content-Type: image/png (; x=")"; name=a.exe') == {"exe"}
+    assert disposition(b'filename="a (1).txt"') == {"txt"}
