@@ -14,8 +14,9 @@ from tempmaild.core.attachment_names import TooManyNames, extensions, part_names
 from tempmaild.core.checking import STERNNESS
 from tempmaild.core.content import decode_charset, decoded_body
 from tempmaild.core.file_types import file_types
-from tempmaild.core.headers import first_values, texts
-from tempmaild.core.mime import Part, every_part, parse
+from tempmaild.core.headers import first_values
+from tempmaild.core.mime import every_part
+from tempmaild.core.other_readings import TooManyReadings, other_readings
 from tempmaild.core.parameters import parse_media_type, parse_token
 from tempmaild.core.removal import removal_of
 from tempmaild.core.verdict import Finding, Refusal, Report
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
     from tempmaild.checks.mail import Examined
     from tempmaild.core.checking import AttachmentsRule
+    from tempmaild.core.mime import Part
+    from tempmaild.core.other_readings import Reading
     from tempmaild.core.verdict import Removal
 
 _METHOD: Final = "x-attachments"
@@ -34,7 +37,7 @@ _LARGE_HEADER: Final = 8 * 1024
 _STRETCH: Final = 32
 """Small parts that are looked at before others get their turn: at the most 64 KiB each, so 10 ms."""
 _MAX_NESTING: Final = 4
-"""Encoded messages within encoded messages that are looked into."""
+"""Messages within messages that are looked into, where the tree shows neither: encoded ones, and other readings."""
 _MAX_DECODED: Final = 64 * 2**20
 """Octets of such messages: as each is looked into both decoded and not, they can be far more than the message has."""
 _DECODED_COST: Final = 16 * 1024
@@ -132,13 +135,22 @@ class _Walk:
             self._outcome.add_problem(owner or root, "the message has too many parts, or too long a header")
         for part in every_part(root):
             await self._look_at(content, part, owner or part)
-            if part.children and part.encoding in _ENCODED:
+            for reading in await self._other_readings(content, part, owner or part):
                 self._decoded += part.end - part.header + _DECODED_COST
                 if nesting == _MAX_NESTING or self._decoded > _MAX_DECODED:
                     self._outcome.add_problem(owner or part, "messages are encoded within each other")
                     return
-                inner, inner_root = await asyncio.to_thread(_decoded_composite, content, part)
+                inner, inner_root = await asyncio.to_thread(reading.parse, content, part)
                 await self.through(inner, inner_root, owner or part, nesting + 1)
+
+    async def _other_readings(self, content: bytes, part: Part, owner: Part) -> tuple[Reading, ...]:
+        try:
+            if part.body - part.header > _LARGE_HEADER:
+                return await asyncio.to_thread(other_readings, content, part)
+            return other_readings(content, part)
+        except TooManyReadings:
+            self._outcome.add_problem(owner, "a part has too many types")
+            return ()
 
     async def _look_at(self, content: bytes, part: Part, owner: Part) -> None:
         leaf_size = 0 if part.children else part.end - part.body
@@ -206,16 +218,6 @@ def _uuencoded(text: bytes) -> Iterator[str]:
         match = _UUENCODED.match(text, position)
         yield decode_charset(match[1], b"") if match else ""
         position = text.find(b"\nbegin", position) + 1 or -1
-
-
-def _decoded_composite(content: bytes, part: Part) -> tuple[bytes, Part]:
-    """A message or multipart that is encoded as a whole: RFC 2045 §6.4 forbids it, but RFC 6532 §3.5 does not."""
-    inner = decoded_body(content, part)
-    if part.is_multipart:
-        fields = texts(content, part.header, part.body)
-        header = [text for text, name in fields if name.lower() != b"content-transfer-encoding"]
-        inner = b"".join([*header, b"\r\n", inner])
-    return inner, parse(inner)[0]
 
 
 def _shows_too_little(content: bytes, root: Part) -> bool:

@@ -70,6 +70,13 @@ def embedded(content: bytes, encoding: bytes = b"7bit", subtype: bytes = b"rfc82
     return message(b"Content-Type: message/" + subtype, b"Content-Transfer-Encoding: " + encoding, b"", content)
 
 
+def typed(*types: bytes, encoding: bytes = b"7bit") -> bytes:
+    """A message of several types, which is a multipart with the boundary "b" to some."""
+    fields = [b"Content-Type: " + value for value in types]
+    body = [b"--b", b"\r\ntext", b"--b", named(b"a.exe"), b"--b--", b""]
+    return message(*fields, b"Content-Transfer-Encoding: " + encoding, b"", *body)
+
+
 @pytest.mark.parametrize(
     ("content", "kind"),
     [
@@ -111,6 +118,21 @@ def embedded(content: bytes, encoding: bytes = b"7bit", subtype: bytes = b"rfc82
             ),
             ".exe",
         ),
+        # in parts that only some programs find
+        (typed(b"text/plain", b"multipart/mixed; boundary=b"), ".exe"),
+        (typed(b"multipart/mixed; boundary=b", b"text/plain"), ".exe"),
+        (typed(b"multipart/mixed; boundary=a", b"multipart/mixed; boundary=b"), ".exe"),
+        (typed(b"multipart/mixed; boundary=a; boundary=b"), ".exe"),
+        (typed(b"multipart/mixed; boundary=b; boundary*=us-ascii''a"), ".exe"),
+        (typed(b"multipart/mixed; boundary=a; boundary*0=b"), ".exe"),
+        (typed(b'multipart/mixed; boundary="=?us-ascii?Q?b?="'), ".exe"),
+        (typed(b"multipart/mixed (; boundary=b"), ".exe"),
+        (typed(b"multipart; boundary=b"), ".exe"),
+        (typed(b"multipart/; boundary=b"), ".exe"),
+        (typed(b"multipart; boundary=b", encoding=b"base64"), ".exe"),
+        (embedded(mixed(named(b"a.exe")), subtype=b"news"), ".exe"),
+        (embedded(base64.encodebytes(mixed(named(b"a.exe"))), b"base64", b"x-unknown"), ".exe"),
+        (mixed(message(b"Content-Type:", b"", mixed(named(b"a.exe")))), ".exe"),
         (mixed(winmail(tnef_of("a.exe"))), ".exe"),
         (mixed(winmail(tnef_of("a.txt", content=PROGRAM), b"vnd.ms-tnef")), "application/x-msdownload"),
         (mixed(named(b"a.txt", tnef_of("a.zip", content=zipped(b_exe=b"")))), ".exe"),
@@ -144,6 +166,8 @@ def test_what_is_not_wanted(content: bytes, kind: str) -> None:
         (mixed(named(b"a.gz", gzip.compress(b"text", mtime=0))), "pass"),
         (mixed(named(b"a.zip", b"")), "pass"),
         (mixed(winmail(tnef_of("a.txt", "b.docx"))), "pass"),
+        (message(b"Content-Type: text/html", b"Content-Type: text/plain; x=boundary", b"", b"text", b""), "none"),
+        (mixed(message(b"Content-Description: sent by example.com", b"", b"text")), "none"),
     ],
 )
 def test_what_is_fine(content: bytes, result: str) -> None:
@@ -172,6 +196,8 @@ ENCRYPTED = zipped(a_txt=b"x").replace(b"PK\x03\x04\x14\0\0", b"PK\x03\x04\x14\0
         (mixed(winmail(b"broken", b"vnd.ms-tnef")), "an archive cannot be listed: its format is not known here"),
         (mixed(winmail(tnef_of("a.txt")[:-1])), "an archive cannot be listed: it ends too early"),
         (mixed(named(b"a.txt; filename=b.txt" * 200)), "a part has too many names"),
+        (typed(*[b"multipart/mixed; boundary=c"] * 9), "a part has too many types"),
+        (typed(b"multipart/mixed" + b"".join(b"; boundary=%d" % n for n in range(20))), "a part has too many types"),
         (
             mixed(message(b"Content-Type: message/partial; id=x; number=1", b"", b"x")),
             "a part is a piece of another message",
