@@ -84,27 +84,30 @@ def parse_addresses(value: bytes) -> tuple[Address, ...]:
     open closes at the end, a semicolon separates.
     """
     value = unfold(value)
-    addresses = []
+    addresses: list[Address] = []
+    reader = _AddressReader(value, addresses)
     position = 0
-    while match := _MAILBOX.match(value, position):
-        quoted, phrase, mailbox, host, bare_mailbox, bare_host = match.groups()
-        if bare_host:
-            addresses.append(Address(None, None, bare_mailbox, bare_host))
+    while position < len(value):
+        if match := _MAILBOX.match(value, position):
+            quoted, phrase, mailbox, host, bare_mailbox, bare_host = match.groups()
+            if bare_host:
+                addresses.append(Address(None, None, bare_mailbox, bare_host))
+            else:
+                name = b" ".join(phrase.split()) if quoted is None else quoted
+                addresses.append(Address(name or None, None, mailbox, host))
+            position = match.end()
         else:
-            name = b" ".join(phrase.split()) if quoted is None else quoted
-            addresses.append(Address(name or None, None, mailbox, host))
-        position = match.end()
-    if position < len(value):
-        addresses += _AddressReader(value[position:]).read()
+            position = reader.read(position)
+    reader.end()
     return tuple(addresses)
 
 
 class _AddressReader:
     """Reads an address list token by token; between tokens it holds what it has of one address."""
 
-    def __init__(self, value: bytes) -> None:
+    def __init__(self, value: bytes, addresses: list[Address]) -> None:
         self._value = value
-        self._addresses: list[Address] = []
+        self._addresses = addresses
         self._in_group = False
         self._begin()
 
@@ -114,23 +117,29 @@ class _AddressReader:
         self._name = self._route = self._comment = b""
         self._in_brackets = self._complete = False
 
-    def read(self) -> list[Address]:
-        position = 0
+    def read(self, position: int) -> int:
+        """Read on to the next comma between addresses; gives the offset after it, or the end of the value."""
         while match := _TOKEN.match(self._value, position):
             quoted, atom, special = match.groups()
             position = match.end()
             if special == b"(":
                 position = comment_end(self._value, match.start())
                 self._comment = self._value[match.end() : position].removesuffix(b")")
+            elif special == b"," and not self._in_route():
+                self._finish()
+                return position
             elif special:
                 self._SPECIALS[special](self)
             elif quoted is not None:
                 self._word(unquote(quoted))
             elif atom:
                 self._word(atom)
+        return position
+
+    def end(self) -> None:
+        """End the address and the group that are open."""
         self._finish()
         self._end_group()
-        return self._addresses
 
     def _word(self, word: bytes) -> None:
         if not self._complete:
@@ -174,10 +183,8 @@ class _AddressReader:
             self._name, self._words = b" ".join(phrase), [word]
 
     def _comma(self) -> None:
-        if self._in_route():
-            self._word(b",")
-        else:
-            self._finish()
+        """Of a route; all others are between addresses."""
+        self._word(b",")
 
     def _colon(self) -> None:
         if self._in_route():

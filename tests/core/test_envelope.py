@@ -150,6 +150,18 @@ def read(header: bytes) -> Envelope:
     return make_envelope(first_values(header, 0, len(header)))
 
 
+@pytest.mark.parametrize(
+    "odd", [b'"J \\"D\\"" <x@y>', b"<@r,@s:u@v>", b"x@y (Name)", b"G: x@y, <z@w> (z);", b"only words"]
+)
+def test_one_odd_address_changes_no_other(odd: bytes) -> None:
+    plain = b"a@b, N <c@d>, "
+    assert parse_addresses(plain + odd + b", " + plain) == (
+        *parse_addresses(plain),
+        *parse_addresses(odd),
+        *parse_addresses(plain),
+    )
+
+
 def test_envelope() -> None:
     assert read(
         b"Date: Fri, 20 Nov 2026 10:00:00 +0000\r\nSubject: A\r\n folded =?utf-8?q?one?=\r\n"
