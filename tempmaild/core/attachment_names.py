@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from tempmaild.core.content import decode_charset, decode_words_whole
-from tempmaild.core.headers import FIELD_VALUE, unfold
+from tempmaild.core.headers import FIELD_VALUE, first_field, unfold
 from tempmaild.core.parameters import parameter_octets, parse_disposition, parse_media_type
 
 if TYPE_CHECKING:
@@ -55,8 +55,7 @@ _BROKEN_QUOTES = re.compile(
 )
 """A name with something behind or before a quoted piece, in lower case; the next field is not behind it."""
 _DESCRIBING_FIELD = re.compile(
-    rb"^(?:content-(?:description|name)|x-sun-data-name)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)",
-    re.IGNORECASE | re.MULTILINE,
+    rb"^(?:content-(?:description|name)|x-sun-data-name)[ \t]*+:(%b)" % FIELD_VALUE, re.IGNORECASE | re.MULTILINE
 )
 _DESCRIBING = (b"\ncontent-description", b"\ncontent-name", b"\nx-sun-data-name")
 _NO_TYPE: MediaType = (b"text", b"plain", ())
@@ -78,7 +77,7 @@ def part_names(content: bytes, part: Part) -> tuple[str, ...]:
     header = content[part.header : part.body]
     lines = b"\n" + header.lower()
     names = _named(header, lines, part) if b"name" in lines else ()
-    if not any(names) and any(field in lines for field in _DESCRIBING) and not _is_text_of_message(part):
+    if not any(names) and not _is_text_of_message(part) and any(field in lines for field in _DESCRIBING):
         return (*names, *_described(header))
     return names
 
@@ -90,7 +89,8 @@ def _named(header: bytes, lines: bytes, part: Part) -> tuple[str, ...]:
         or (types and (part.media_type, part.subtype, part.parameters) == _NO_TYPE)
         or (dispositions and part.disposition is None)
         or b"\0" in lines
-        or b"(" in lines
+        or b"(" in first_field(lines, b"content-type")
+        or b"(" in first_field(lines, b"content-disposition")
         or _BROKEN_QUOTES.search(lines)
     ):
         return tuple(dict.fromkeys(_all_names(header)))

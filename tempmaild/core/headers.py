@@ -65,6 +65,22 @@ def first_values(raw: bytes, start: int, end: int) -> dict[bytes, bytes]:
     return {name.lower(): value for name, value in reversed(_FIELD.findall(raw, start, end))}
 
 
+def first_field(lines: bytes, name: bytes) -> bytes:
+    """Give the first field whose name begins so, with its continuation lines; b"" without one.
+
+    Args:
+        lines: a header in lower case, behind a line end.
+        name: in lower case.
+    """
+    start = end = lines.find(b"\n" + name)
+    if start < 0:
+        return b""
+    while (end := lines.find(b"\n", end + 1)) >= 0:
+        if lines[end + 1 : end + 2] not in {b" ", b"\t"}:
+            return lines[start:end]
+    return lines[start:]
+
+
 def unfold(value: bytes) -> bytes:
     """A field's value as one line, without white space around it (RFC 5322 §2.2.3); 8-bit octets stay."""
     return value.translate(None, _NO_TEXT).strip()

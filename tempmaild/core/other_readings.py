@@ -12,7 +12,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from tempmaild.core.content import decode_words_whole, decoded_body
-from tempmaild.core.headers import texts, unfold
+from tempmaild.core.headers import FIELD_VALUE, first_field, texts, unfold
 from tempmaild.core.mime import parse
 from tempmaild.core.parameters import MediaType, parameter_octets, parse_media_type
 
@@ -27,7 +27,7 @@ MAX_BOUNDARIES = 16
 """Boundaries that one part can be read to have."""
 _ENCODED = frozenset({b"base64", b"quoted-printable"})
 _NO_TYPE: MediaType = (b"text", b"plain", ())
-_TYPE_FIELD = re.compile(rb"^content-type[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)", re.IGNORECASE | re.MULTILINE)
+_TYPE_FIELD = re.compile(rb"^content-type[ \t]*+:(%b)" % FIELD_VALUE, re.IGNORECASE | re.MULTILINE)
 _QUOTED = re.compile(rb'["\\]')
 
 
@@ -68,7 +68,7 @@ def _readings(content: bytes, part: Part) -> Iterator[Reading]:
         # RFC 2045 §6.4 forbids it, but RFC 6532 §3.5 does not.
         yield Reading(_without_encoding(content, part) if part.is_multipart else b"", is_decoded=True)
     header = content[part.header : part.body]
-    if _is_plain(header.lower(), part):
+    if _is_plain(b"\n" + header.lower(), part):
         return
     values = [unfold(match[1]) for match in islice(_TYPE_FIELD.finditer(header), MAX_TYPES + 1)]
     if len(values) > MAX_TYPES:
@@ -89,17 +89,19 @@ def _readings(content: bytes, part: Part) -> Iterator[Reading]:
             yield Reading(type_field, is_decoded=True)
 
 
-def _is_plain(header: bytes, part: Part) -> bool:
-    """Tell whether a header, in lower case, has one type, which everybody reads alike."""
-    types = (b"\n" + header).count(b"\ncontent-type")
+def _is_plain(lines: bytes, part: Part) -> bool:
+    """Tell whether a header, in lower case and behind a line end, has one type, which everybody reads alike."""
+    types = lines.count(b"\ncontent-type")
+    if types != 1:
+        return types == 0
+    field = first_field(lines, b"content-type")
     if part.is_multipart:
-        return types == 1 and header.count(b"boundary") == 1 and b"=?" not in header and b"(" not in header
-    is_doubtful = (
-        b"boundary" in header
+        return field.count(b"boundary") == 1 and b"=?" not in field and b"(" not in field
+    return not (
+        b"boundary" in field
         or part.media_type == b"message"
         or (part.media_type, part.subtype, part.parameters) == _NO_TYPE
     )
-    return types == 0 or (types == 1 and not is_doubtful)
 
 
 def _without_encoding(content: bytes, part: Part) -> bytes:

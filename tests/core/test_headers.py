@@ -4,7 +4,16 @@ from itertools import pairwise
 
 import pytest
 
-from tempmaild.core.headers import Field, comment_end, fields, first_values, unfold, unquote, without_comments
+from tempmaild.core.headers import (
+    Field,
+    comment_end,
+    fields,
+    first_field,
+    first_values,
+    unfold,
+    unquote,
+    without_comments,
+)
 
 HEADER = b"From: a@b\r\nSubject:  one\r\n two\r\n\tthree\r\nX-Empty:\r\n\r\nBody: no\r\n"
 
@@ -97,3 +106,16 @@ def test_comment_end(value: bytes, end: int) -> None:
 )
 def test_without_comments(value: bytes, without: bytes) -> None:
     assert without_comments(value) == without
+
+
+@pytest.mark.parametrize(
+    ("lines", "field"),
+    [
+        (b"\na: 1\nb: 2\n\n", b""),
+        (b"\nc: 3", b"\nc: 3"),
+        (b"\na: c: 1\nc: 3\n 4\n\t5\nb: 6\nc: 7\n\n", b"\nc: 3\n 4\n\t5"),
+        (b"\ncc: 3\n ", b"\ncc: 3\n "),
+    ],
+)
+def test_the_first_field_that_begins_so(lines: bytes, field: bytes) -> None:
+    assert first_field(lines, b"c") == field
