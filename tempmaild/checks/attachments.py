@@ -12,7 +12,7 @@ from tempmaild.checks.archives import is_archive, list_archive
 from tempmaild.core.archive import Budget
 from tempmaild.core.attachment_names import TooManyNames, extensions, part_names
 from tempmaild.core.checking import STERNNESS
-from tempmaild.core.content import decode_charset, decoded_body
+from tempmaild.core.content import ENCODINGS, decode_charset, decoded_body
 from tempmaild.core.file_types import file_types
 from tempmaild.core.headers import first_values
 from tempmaild.core.mime import every_part
@@ -45,7 +45,6 @@ _DECODED_COST: Final = 16 * 1024
 _MAX_UUENCODED: Final = 1000
 """Lines of one text that look like the beginning of a file."""
 _UUENCODED: Final = re.compile(rb"begin(?:-base64)?[ \t]++[0-7]{3,4}[ \t]++([^\r\n]{1,1024})")
-_ENCODED: Final = frozenset({b"base64", b"quoted-printable"})
 _UNREADABLE: Final = "Attachments that are encrypted or cannot be read are not accepted here"
 
 
@@ -228,14 +227,14 @@ def _shows_too_little(content: bytes, root: Part) -> bool:
     if root.children:
         return False
     header = content[: root.body].lower()
-    is_encoded = root.encoding == b"7bit" and any(encoding in header for encoding in _ENCODED)
+    is_encoded = root.encoding == b"7bit" and any(encoding in header for encoding in ENCODINGS)
     if not (is_encoded or b"boundary" in header):
         return False
     values = first_values(content, root.header, root.body)
     media_type = parse_media_type(values.get(b"content-type", b""))
     encoding = parse_token(values.get(b"content-transfer-encoding", b"7bit"))
     return (media_type is not None and media_type[0] in {b"multipart", b"message"}) or (
-        encoding in _ENCODED and encoding != root.encoding
+        encoding in ENCODINGS and encoding != root.encoding
     )
 
 

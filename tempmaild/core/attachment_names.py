@@ -14,13 +14,19 @@ from urllib.parse import unquote
 
 from tempmaild.core.content import decode_charset, decode_words_whole
 from tempmaild.core.headers import FIELD_VALUE, first_field, unfold
-from tempmaild.core.parameters import parameter_octets, parse_disposition, parse_media_type
+from tempmaild.core.parameters import (
+    PLAIN_TEXT,
+    comment_readings,
+    parameter_octets,
+    parameters_of_type,
+    parse_disposition,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from tempmaild.core.mime import Part
-    from tempmaild.core.parameters import MediaType, Parameters
+    from tempmaild.core.parameters import Parameters
 
 MAX_FIELDS = 8
 """Fields of one part that are read for names; of Content-Type and Content-Disposition there ought to be one."""
@@ -54,12 +60,10 @@ _BROKEN_QUOTES = re.compile(
     rb'|(?<![^\s;])(?:file)?name[*0-9]*+\s*+=\s*+([^\s;"]++"[^;]*+)'
 )
 """A name with something behind or before a quoted piece, in lower case; the next field is not behind it."""
+_DESCRIBING = (b"content-description", b"content-name", b"x-sun-data-name")
 _DESCRIBING_FIELD = re.compile(
-    rb"^(?:content-(?:description|name)|x-sun-data-name)[ \t]*+:(%b)" % FIELD_VALUE, re.IGNORECASE | re.MULTILINE
+    rb"^(?:%b)[ \t]*+:(%b)" % (b"|".join(_DESCRIBING), FIELD_VALUE), re.IGNORECASE | re.MULTILINE
 )
-_DESCRIBING = (b"\ncontent-description", b"\ncontent-name", b"\nx-sun-data-name")
-_NO_TYPE: MediaType = (b"text", b"plain", ())
-"""What a part is whose type cannot be read or stands in a header that is too long, and many others are."""
 _COMPRESSED = frozenset({"gz", "gzip", "bz2", "bzip2", "xz", "z", "zst", "lz", "lz4", "lzma", "br", "001"})
 """Extensions of one compressed file, or of the first volume of it, which is unpacked under the name before it."""
 
@@ -77,7 +81,7 @@ def part_names(content: bytes, part: Part) -> tuple[str, ...]:
     header = content[part.header : part.body]
     lines = b"\n" + header.lower()
     names = _named(header, lines, part) if b"name" in lines else ()
-    if not any(names) and not _is_text_of_message(part) and any(field in lines for field in _DESCRIBING):
+    if not any(names) and not _is_text_of_message(part) and any(name in lines for name in _DESCRIBING):
         return (*names, *_described(header))
     return names
 
@@ -86,7 +90,7 @@ def _named(header: bytes, lines: bytes, part: Part) -> tuple[str, ...]:
     types, dispositions = lines.count(b"\ncontent-type"), lines.count(b"\ncontent-disposition")
     if (
         max(types, dispositions) > 1
-        or (types and (part.media_type, part.subtype, part.parameters) == _NO_TYPE)
+        or (types and (part.media_type, part.subtype, part.parameters) == PLAIN_TEXT)
         or (dispositions and part.disposition is None)
         or b"\0" in lines
         or b"(" in first_field(lines, b"content-type")
@@ -106,10 +110,7 @@ def _is_text_of_message(part: Part) -> bool:
 
 def _described(header: bytes) -> Iterator[str]:
     """What serves as the name of a part without one: to Outlook its description ([MS-OXCMAIL] §2.2.3.4.1.1)."""
-    found = list(islice(_DESCRIBING_FIELD.finditer(header), MAX_FIELDS + 1))
-    if len(found) > MAX_FIELDS:
-        raise TooManyNames
-    for match in found:
+    for match in _few(_DESCRIBING_FIELD, header):
         yield from _texts(b"", unfold(match[1]))
 
 
@@ -124,20 +125,24 @@ def extensions(name: str) -> frozenset[str]:
     return frozenset(extension for reading in _readings(name) for extension in _extensions(reading))
 
 
-def _all_names(header: bytes) -> Iterator[str]:
-    """The names in all fields, also in those that a client may take instead of the first of their name."""
-    found = list(islice(_NAMING_FIELD.finditer(header.replace(b"\0", _NUL)), MAX_FIELDS + 1))
+def _few(field: re.Pattern[bytes], header: bytes) -> list[re.Match[bytes]]:
+    found = list(islice(field.finditer(header), MAX_FIELDS + 1))
     if len(found) > MAX_FIELDS:
         raise TooManyNames
+    return found
+
+
+def _all_names(header: bytes) -> Iterator[str]:
+    """The names in all fields, also in those that a client may take instead of the first of their name."""
+    found = _few(_NAMING_FIELD, header.replace(b"\0", _NUL))
     parameters: list[tuple[bytes, bytes]] = []
     broken: list[bytes] = []
     for is_disposition, value in (field.groups() for field in found):
-        for readable in dict.fromkeys((value, value.translate(None, b"()"))):  # not all programs know comments
+        for readable in comment_readings(value):
             if is_disposition:
                 parameters += (parse_disposition(readable) or (b"", ()))[1]
             else:
-                # Of a type that is none, only the parameters matter here.
-                parameters += (parse_media_type(readable) or parse_media_type(b"a/b;" + readable) or _NO_TYPE)[2]
+                parameters += parameters_of_type(readable)
         text = unfold(value)
         matches = islice(_BROKEN_QUOTES.finditer(text.lower()), MAX_PARAMETERS + 1)
         broken += [text[slice(*match.span(match.lastindex or 0))] for match in matches]

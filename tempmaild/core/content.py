@@ -25,6 +25,9 @@ _CUT_ESCAPE = re.compile(rb"=[0-9A-Fa-f]?\Z")
 _ENCODED_WORD = re.compile(rb"=\?([^?\s]++)\?([bBqQ])\?([^?]*+)\?=")  # blanks inside are not allowed, and frequent
 _LINE_CONTROLS = dict.fromkeys(map(ord, "\0\r\n"))
 
+ENCODINGS = (b"base64", b"quoted-printable")
+"""The transfer encodings that have something to be undone (RFC 2045 §6)."""
+
 # Names are looked up here and not with `codecs.lookup`: that one imports modules by the name it is given, keeps every
 # name it does not know, and knows codecs that are no charsets or take quadratic time ("idna", "unicode_escape").
 _NO_CHARSETS = {"base64_codec", "bz2_codec", "hex_codec", "mbcs", "quopri_codec", "rot_13", "uu_codec", "zlib_codec"}

@@ -14,6 +14,7 @@ from msgspec import Struct
 from tempmaild.core.envelope import Envelope, make_envelope
 from tempmaild.core.headers import first_values, text_of, texts
 from tempmaild.core.parameters import (
+    PLAIN_TEXT,
     MediaType,
     Parameters,
     parameter_octets,
@@ -136,7 +137,6 @@ class _Delimiter(NamedTuple):
     end: int  # after its own line end
 
 
-_PLAIN_TEXT: MediaType = (b"text", b"plain", ())  # RFC 2045 §5.2
 _EMBEDDED_MESSAGE: MediaType = (b"message", b"rfc822", ())  # RFC 2046 §5.1.5
 _MESSAGE_SUBTYPES = frozenset({b"rfc822", b"global"})  # RFC 2046 §5.2.1, RFC 6532 §3.7
 
@@ -166,7 +166,7 @@ class _Scanner:
     def message(self, start: int, depth: int) -> tuple[Part, Envelope]:
         """Read the message, or the embedded message, that begins at `start`."""
         header = self._header(start)
-        return self._part(header, depth, _PLAIN_TEXT), make_envelope(header.values)
+        return self._part(header, depth, PLAIN_TEXT), make_envelope(header.values)
 
     def _header(self, start: int) -> _Header:
         end = self._header_end(start)
@@ -197,7 +197,7 @@ class _Scanner:
             raise _TooComplexError
         lines_before = self._lines_up_to(header.end)
         value = header.values.get(b"content-type")
-        media_type = default if value is None else parse_media_type(value) or _PLAIN_TEXT
+        media_type = default if value is None else parse_media_type(value) or PLAIN_TEXT
         children: tuple[Part, ...] = ()
         envelope = None
         if media_type[0] == b"multipart" and (boundary := _boundary(media_type[2])):
@@ -207,7 +207,7 @@ class _Scanner:
             children = (root,)
         else:
             if media_type[0] == b"multipart":  # of no boundary
-                media_type = _PLAIN_TEXT
+                media_type = PLAIN_TEXT
             self._stop = self._next_delimiter(header.end)
         end = max(self._stop.start, children[-1].end if children else header.end)
         lines = self._lines_up_to(end) - lines_before
@@ -221,7 +221,7 @@ class _Scanner:
         self._prefix = _common_prefix(prefix_around, boundary) if self._open else boundary
         self._open |= lines
         self._stop = self._next_delimiter(start)
-        default = _EMBEDDED_MESSAGE if subtype == b"digest" else _PLAIN_TEXT
+        default = _EMBEDDED_MESSAGE if subtype == b"digest" else PLAIN_TEXT
         children = []
         while self._stop.depth == depth and not self._stop.closing:
             children.append(self._part(self._header(self._stop.end), depth + 1, default))
@@ -286,7 +286,7 @@ def _common_prefix(one: bytes, other: bytes) -> bytes:
 
 def _empty_part(position: int) -> Part:
     """What a multipart without parts has, since IMAP knows no multipart of none."""
-    return Part(position, position, position, 0, *_PLAIN_TEXT)
+    return Part(position, position, position, 0, *PLAIN_TEXT)
 
 
 def _make_part(
@@ -325,4 +325,4 @@ def _single_part(raw: bytes) -> tuple[Part, Envelope]:
     body = blank_line.end() if blank_line else len(raw)
     values = first_values(raw, 0, min(body, MAX_HEADER_SIZE))
     envelope = make_envelope({name: value for name, value in values.items() if len(value) <= MAX_FIELD_SIZE})
-    return Part(0, body, len(raw), raw.count(_line_end(raw), body), *_PLAIN_TEXT), envelope
+    return Part(0, body, len(raw), raw.count(_line_end(raw), body), *PLAIN_TEXT), envelope

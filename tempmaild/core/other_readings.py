@@ -11,10 +11,16 @@ import re
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from tempmaild.core.content import decode_words_whole, decoded_body
+from tempmaild.core.content import ENCODINGS, decode_words_whole, decoded_body
 from tempmaild.core.headers import FIELD_VALUE, first_field, texts, unfold
 from tempmaild.core.mime import parse
-from tempmaild.core.parameters import MediaType, parameter_octets, parse_media_type
+from tempmaild.core.parameters import (
+    PLAIN_TEXT,
+    comment_readings,
+    parameter_octets,
+    parameters_of_type,
+    parse_media_type,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,8 +31,6 @@ MAX_TYPES = 8
 """Content-Type fields of one part that are read; there ought to be one."""
 MAX_BOUNDARIES = 16
 """Boundaries that one part can be read to have."""
-_ENCODED = frozenset({b"base64", b"quoted-printable"})
-_NO_TYPE: MediaType = (b"text", b"plain", ())
 _TYPE_FIELD = re.compile(rb"^content-type[ \t]*+:(%b)" % FIELD_VALUE, re.IGNORECASE | re.MULTILINE)
 _QUOTED = re.compile(rb'["\\]')
 
@@ -63,7 +67,7 @@ def other_readings(content: bytes, part: Part) -> tuple[Reading, ...]:
 
 
 def _readings(content: bytes, part: Part) -> Iterator[Reading]:
-    is_encoded = part.encoding in _ENCODED
+    is_encoded = part.encoding in ENCODINGS
     if part.children and is_encoded:
         # RFC 2045 §6.4 forbids it, but RFC 6532 §3.5 does not.
         yield Reading(_without_encoding(content, part) if part.is_multipart else b"", is_decoded=True)
@@ -100,7 +104,7 @@ def _is_plain(lines: bytes, part: Part) -> bool:
     return not (
         b"boundary" in field
         or part.media_type == b"message"
-        or (part.media_type, part.subtype, part.parameters) == _NO_TYPE
+        or (part.media_type, part.subtype, part.parameters) == PLAIN_TEXT
     )
 
 
@@ -118,11 +122,10 @@ def _may_be_message(value: bytes) -> bool:
 def _boundaries(values: list[bytes]) -> Iterator[bytes]:
     """The boundaries in these values of Content-Type, each in every form that it can be taken in."""
     for value in values:
-        for text in dict.fromkeys((value, value.translate(None, b"()"))):  # not all know comments
+        for text in comment_readings(value):
             if b"multipart" not in text.lower():
                 continue
-            # Of a type that is none, only the parameters matter here.
-            parameters = (parse_media_type(text) or parse_media_type(b"a/b;" + text) or _NO_TYPE)[2]
+            parameters = parameters_of_type(text)
             plain = tuple(pair for pair in parameters if pair[0] == b"boundary")
             segments = tuple(pair for pair in parameters if pair[0].startswith(b"boundary*"))
             for found in (*(octets for _, octets in plain), parameter_octets(segments, b"boundary")[1]):

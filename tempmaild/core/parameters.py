@@ -10,6 +10,8 @@ Parameters = tuple[tuple[bytes, bytes], ...]
 """Names in lower case with their values, in the order sent; RFC 2231 segments (`name*0*`) are left for the client."""
 MediaType = tuple[bytes, bytes, Parameters]
 """Type and subtype in lower case, and the parameters."""
+PLAIN_TEXT: MediaType = (b"text", b"plain", ())
+"""What a part is whose type is not given or cannot be read (RFC 2045 §5.2), and many others are."""
 
 _remembering = remembering(longest=128, most=1024)  # most parts of mail say one of a few dozen things
 
@@ -32,6 +34,16 @@ def parse_media_type(value: bytes) -> MediaType | None:
     if match is None:
         return None
     return match[1].lower(), match[2].lower(), _parameters(value, match.end())
+
+
+def parameters_of_type(value: bytes) -> Parameters:
+    """The parameters of a Content-Type value, even of a type that is none."""
+    return (parse_media_type(value) or parse_media_type(b"a/b;" + value) or PLAIN_TEXT)[2]
+
+
+def comment_readings(value: bytes) -> tuple[bytes, ...]:
+    """A value as it is and, if that is another, as programs have it that do not know comments (RFC 5322 §3.2.2)."""
+    return tuple(dict.fromkeys((value, value.translate(None, b"()"))))
 
 
 def parse_disposition(value: bytes) -> tuple[bytes, Parameters] | None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from msgspec.structs import replace
 
-from tempmaild.core.content import decoded_body
+from tempmaild.core.content import ENCODINGS, decoded_body
 from tempmaild.core.headers import fields, texts
 from tempmaild.core.lines import has_line_over
 from tempmaild.core.mime import every_part, parse, select_fields
@@ -60,7 +60,6 @@ _MEANINGFUL = re.compile(rb"\n(?=[-(bB=cCfF])(?:--(?! \r\n)|\(|(?i:begin[ -]|=yb
 _BLANK = re.compile(rb"\n[ \t]++\r?\n")  # which some take for the end of the header
 _OLD_ENCODING = re.compile(rb"(?:\A|\n)(?:begin[ -]|=ybegin |\(This file must be)", re.IGNORECASE)
 _UNENCODED = frozenset({b"7bit", b"8bit", b"binary"})
-_ENCODINGS = (b"base64", b"quoted-printable")
 _SEEN_ENCODINGS = frozenset({b"7bit", b"8bit", b"quoted-printable"})
 _SEEN_MULTIPARTS = frozenset({b"mixed", b"alternative", b"related", b"report"})
 """Those of which ClamAV looks at every part: of multipart/signed, for one, it sees only the text."""
@@ -116,7 +115,7 @@ def _pieces_of_container(raw: bytes, part: Part, levels: int) -> Iterator[Piece]
     if part.encoding in _UNENCODED:
         return
     header = b"" if part.is_message else select_fields(raw, part, [b"content-transfer-encoding"], exclude=True)
-    for encoding in [part.encoding] if part.encoding in _ENCODINGS else _ENCODINGS:
+    for encoding in [part.encoding] if part.encoding in ENCODINGS else ENCODINGS:
         yield from _pieces_of_message(header + _decoded(raw, part, encoding), part, levels)
 
 
