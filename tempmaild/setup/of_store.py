@@ -88,6 +88,7 @@ def of_domains(names: list[str]) -> Finding:
 
 def of_backups(folder: Path, now: float) -> Finding:
     """Tell how old the latest nightly backup is; here the folder for them is missed, too."""
-    for found in looks.of_backups(now, folder):
-        return of_health(found)
-    return Finding("warning", "backup", f"there is no folder {folder}", "run `tempmaild setup`")
+    found = next(looks.of_backups(now, folder), None)
+    if found is None:
+        return Finding("warning", "backup", f"there is no folder {folder}", "run `tempmaild setup`")
+    return of_health(found)
